@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 use crate::key::digest::KeyDigest;
 use crate::key::id::KeyId;
 use crate::resource::ResourceBinding;
-use crate::tenant::binding::{OrgBinding, Preset, UserBinding};
+use crate::tenant::binding::Bindings;
 use crate::tenant::id::{AccountId, OrgId, UserId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -38,12 +38,8 @@ pub struct KeyRecord {
     pub sealed: Option<Vec<u8>>,
     /// Who the key belongs to.
     pub owner: Owner,
-    /// The tenancy preset it was issued with.
-    pub preset: Preset,
-    /// Which orgs it may act for.
-    pub org: OrgBinding,
-    /// Which users it may act for.
-    pub user: UserBinding,
+    /// Its tenancy: the preset, and which orgs and users it may act for.
+    pub bindings: Bindings,
     /// Its role, for policies with roles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Box<str>>,

@@ -29,7 +29,7 @@ pub struct MemoryRecords {
     generation: AtomicU64,
 }
 
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct State {
     keys: BTreeMap<(AccountId, KeyId), StoredKey>,
     digests: HashMap<KeyDigest, (AccountId, KeyId)>,
@@ -42,6 +42,13 @@ struct State {
     forgotten_upto: u64,
     policy: (u32, [u8; 32]),
     clock_mark: Timestamp,
+}
+
+/// What stood before a change whose guards may yet fail.
+struct Undo {
+    keys: Vec<((AccountId, KeyId), Option<StoredKey>)>,
+    tenants: Vec<(TenantKey, Option<TenantRecord>)>,
+    changes: usize,
 }
 
 impl MemoryRecords {
@@ -119,12 +126,9 @@ impl RecordStore for MemoryRecords {
         {
             return Ok(Applied::Replayed(record.clone()));
         }
-        // Writes go to a copy, so that whatever conflicts later leaves nothing behind.
-        let mut next = state.clone();
-        if let Err(conflict) = next.write(change) {
+        if let Err(conflict) = state.write(change) {
             return Ok(Applied::Conflict(conflict));
         }
-        *state = next;
         self.generation.store(state.generation, Ordering::Release);
         Ok(Applied::Done(Generation(state.generation)))
     }
@@ -214,20 +218,19 @@ impl RecordStore for MemoryRecords {
 }
 
 impl State {
+    /// All of `change`, or nothing: versions are looked at before anything is written, and what a failing guard finds
+    /// written is put back.
     fn write(&mut self, change: &Change) -> Result<(), Conflict> {
+        self.expect(change)?;
+        let undo = self.undo_of(change);
         self.generation += 1;
-        for (i, write) in change.keys.iter().enumerate() {
-            self.write_key(write, i)?;
-        }
-        for (i, write) in change.tenants.iter().enumerate() {
-            self.write_tenant(write, i)?;
+        change.keys.iter().for_each(|write| self.write_key(write));
+        change.tenants.iter().for_each(|write| self.write_tenant(write));
+        if let Some(failing) = change.guards.iter().position(|guard| !self.holds(guard, change.at)) {
+            self.restore(undo);
+            return Err(Conflict::Guard(failing));
         }
         change.domains.iter().for_each(|write| self.write_domain(write));
-        for (i, guard) in change.guards.iter().enumerate() {
-            if !self.holds(guard, change.at) {
-                return Err(Conflict::Guard(i));
-            }
-        }
         change.audit.iter().for_each(|draft| self.append(draft));
         if let Some(operation) = &change.operation {
             self.operations.insert((operation.account_id.clone(), operation.id.clone()), operation.clone());
@@ -235,17 +238,77 @@ impl State {
         Ok(())
     }
 
-    fn write_key(&mut self, write: &KeyWrite, index: usize) -> Result<(), Conflict> {
+    fn expect(&self, change: &Change) -> Result<(), Conflict> {
+        for (i, write) in change.keys.iter().enumerate() {
+            let (at, expected) = match write {
+                KeyWrite::Put { record, expected } => ((record.account_id.clone(), record.id), *expected),
+                KeyWrite::Delete { account_id, id, expected } => {
+                    ((account_id.clone(), *id), Expected::Version(*expected))
+                }
+            };
+            if !matches_version(self.keys.get(&at).map(|key| key.version), expected) {
+                return Err(Conflict::Key(i));
+            }
+            if let KeyWrite::Put { record, .. } = write
+                && self.digests.get(&record.digest).is_some_and(|holder| *holder != at)
+            {
+                return Err(Conflict::Digest);
+            }
+        }
+        for (i, write) in change.tenants.iter().enumerate() {
+            let (key, expected) = match write {
+                TenantWrite::Create { .. } => continue,
+                TenantWrite::Put { record, expected } => (&record.key, *expected),
+                TenantWrite::Delete { key, expected } => (key, Expected::Version(*expected)),
+            };
+            if !matches_version(self.tenants.get(key).map(|tenant| tenant.version), expected) {
+                return Err(Conflict::Tenant(i));
+            }
+        }
+        Ok(())
+    }
+
+    fn undo_of(&self, change: &Change) -> Undo {
+        let keys = change.keys.iter().map(|write| match write {
+            KeyWrite::Put { record, .. } => (record.account_id.clone(), record.id),
+            KeyWrite::Delete { account_id, id, .. } => (account_id.clone(), *id),
+        });
+        let tenants = change.tenants.iter().map(|write| match write {
+            TenantWrite::Create { record } | TenantWrite::Put { record, .. } => record.key.clone(),
+            TenantWrite::Delete { key, .. } => key.clone(),
+        });
+        Undo {
+            keys: keys.map(|at| (at.clone(), self.keys.get(&at).cloned())).collect(),
+            tenants: tenants.map(|key| (key.clone(), self.tenants.get(&key).cloned())).collect(),
+            changes: self.changes.len(),
+        }
+    }
+
+    fn restore(&mut self, undo: Undo) {
+        for (at, before) in undo.keys {
+            if let Some(written) = self.keys.remove(&at) {
+                self.digests.remove(&written.record.digest);
+            }
+            if let Some(before) = before {
+                self.digests.insert(before.record.digest, at.clone());
+                self.keys.insert(at, before);
+            }
+        }
+        for (key, before) in undo.tenants {
+            match before {
+                Some(before) => self.tenants.insert(key, before),
+                None => self.tenants.remove(&key),
+            };
+        }
+        self.changes.truncate(undo.changes);
+        self.generation -= 1;
+    }
+
+    fn write_key(&mut self, write: &KeyWrite) {
         match write {
-            KeyWrite::Put { record, expected } => {
+            KeyWrite::Put { record, .. } => {
                 let at = (record.account_id.clone(), record.id);
                 let before = self.keys.get(&at).cloned();
-                if !matches_version(before.as_ref().map(|key| key.version), *expected) {
-                    return Err(Conflict::Key(index));
-                }
-                if self.digests.get(&record.digest).is_some_and(|holder| *holder != at) {
-                    return Err(Conflict::Digest);
-                }
                 let mut digests = vec![record.digest];
                 if let Some(before) = before.as_ref().filter(|before| before.record.digest != record.digest) {
                     self.digests.remove(&before.record.digest);
@@ -261,16 +324,8 @@ impl State {
                 self.keys.insert(at, key);
                 self.note(Changed::Key { id: record.id, digests });
             }
-            KeyWrite::Delete { account_id, id, expected } => {
-                let at = (account_id.clone(), *id);
-                let version = self.keys.get(&at).map(|key| key.version);
-                if version != Some(*expected) {
-                    return Err(Conflict::Key(index));
-                }
-                self.remove_key(&at);
-            }
+            KeyWrite::Delete { account_id, id, .. } => self.remove_key(&(account_id.clone(), *id)),
         }
-        Ok(())
     }
 
     fn remove_key(&mut self, at: &(AccountId, KeyId)) {
@@ -280,29 +335,19 @@ impl State {
         }
     }
 
-    fn write_tenant(&mut self, write: &TenantWrite, index: usize) -> Result<(), Conflict> {
+    fn write_tenant(&mut self, write: &TenantWrite) {
         match write {
             TenantWrite::Create { record } if self.tenants.contains_key(&record.key) => {}
-            TenantWrite::Create { record } => self.put_tenant(record, 1),
-            TenantWrite::Put { record, expected } => {
-                let version = self.tenants.get(&record.key).map(|tenant| tenant.version);
-                if !matches_version(version, *expected) {
-                    return Err(Conflict::Tenant(index));
-                }
-                self.put_tenant(record, version.unwrap_or(0) + 1);
-            }
-            TenantWrite::Delete { key, expected } => {
-                if self.tenants.get(key).map(|tenant| tenant.version) != Some(*expected) {
-                    return Err(Conflict::Tenant(index));
-                }
+            TenantWrite::Create { record } | TenantWrite::Put { record, .. } => self.put_tenant(record),
+            TenantWrite::Delete { key, .. } => {
                 self.tenants.remove(key);
                 self.note(Changed::Tenant(key.clone()));
             }
         }
-        Ok(())
     }
 
-    fn put_tenant(&mut self, record: &TenantRecord, version: u64) {
+    fn put_tenant(&mut self, record: &TenantRecord) {
+        let version = self.tenants.get(&record.key).map_or(0, |tenant| tenant.version) + 1;
         self.tenants.insert(record.key.clone(), TenantRecord { version, ..record.clone() });
         self.note(Changed::Tenant(record.key.clone()));
     }

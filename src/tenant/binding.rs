@@ -351,3 +351,6 @@ fn check_len(field: &str, len: usize) -> Result<(), Error> {
 fn invalid(detail: impl Into<String>) -> Error {
     Error::refused(Code::BindingInvalid).with_detail(detail)
 }
+
+#[cfg(test)]
+pub(in crate::tenant) mod tests;

@@ -219,7 +219,8 @@ mod tests {
         let long = |n: usize| "a".repeat(n);
         let (max, over, huge) = (long(255), long(256), long(65_536));
         let too_long = Err(TooLong { max_len: 255 });
-        let cases: [(&str, Result<(), IdError>, Result<(), IdError>); 40] = [
+        type Verdict = Result<(), IdError>;
+        let cases: [(&str, Verdict, Verdict); 40] = [
             ("", Err(Empty), Err(Empty)),
             (&max, Ok(()), Ok(())),
             (&over, too_long, too_long),

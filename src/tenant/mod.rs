@@ -8,6 +8,7 @@ pub mod binding;
 pub mod id;
 pub mod preset;
 pub mod scope;
+mod within;
 
 pub use binding::{Bindings, Level, OrgBinding, UserBinding, UserEntry};
 pub use id::{AccountId, IdError, IdSyntax, OrgId, UserId};

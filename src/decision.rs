@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 use crate::code::Code;
 use crate::key::id::KeyId;
 use crate::limit::{BucketKey, LimitId};
+use crate::tenant::TenantScope;
 use std::fmt;
 
 /// Most limits, rates included, that one call can meet.
@@ -96,6 +97,12 @@ impl Grant {
     #[must_use]
     pub fn key_id(&self) -> KeyId {
         self.who.key_id
+    }
+
+    /// The tenant to act as.
+    #[must_use]
+    pub fn scope(&self) -> &TenantScope {
+        &self.who.scope
     }
 
     /// The account to act as.
@@ -462,36 +469,21 @@ impl fmt::Debug for Flags {
     }
 }
 
-/// Key, tenant, environment and plan of a call. Made only by the engine from the key's record and the parameters it
-/// declares; nothing else can make one (INV-18).
+/// Who calls: the key, the tenant it acts for and its plan. Made only by the engine from the key's record and the
+/// parameters it declares (INV-18).
 pub struct Identity {
     pub(crate) key_id: KeyId,
+    pub(crate) scope: TenantScope,
     pub(crate) texts: Texts,
-    pub(crate) account: Span,
-    pub(crate) org: Option<Span>,
-    pub(crate) user: Option<Span>,
-    pub(crate) environment: Span,
     pub(crate) plan: Option<Span>,
-    pub(crate) anonymous: bool,
 }
 
 impl Identity {
-    /// Copies the ids once.
-    pub(crate) fn new(
-        key_id: KeyId,
-        account: &str,
-        org: Option<&str>,
-        user: Option<&str>,
-        environment: &str,
-        plan: Option<&str>,
-    ) -> Self {
+    /// Copies what is borrowed from the record once.
+    pub(crate) fn new(key_id: KeyId, scope: TenantScope, plan: Option<&str>) -> Self {
         let mut texts = Texts::new();
-        let account = texts.push(account);
-        let org = org.map(|t| texts.push(t));
-        let user = user.map(|t| texts.push(t));
-        let environment = texts.push(environment);
-        let plan = plan.map(|t| texts.push(t));
-        Self { key_id, texts, account, org, user, environment, plan, anonymous: false }
+        let plan = plan.map(|text| texts.push(text));
+        Self { key_id, scope, texts, plan }
     }
 
     /// The key.
@@ -500,34 +492,40 @@ impl Identity {
         self.key_id
     }
 
+    /// The tenant.
+    #[must_use]
+    pub fn scope(&self) -> &TenantScope {
+        &self.scope
+    }
+
     /// The account.
     #[must_use]
     pub fn account_id(&self) -> &str {
-        self.texts.text(self.account)
+        self.scope.account_id()
     }
 
     /// The org, if any.
     #[must_use]
     pub fn org_id(&self) -> Option<&str> {
-        self.org.map(|s| self.texts.text(s))
+        self.scope.org_id()
     }
 
     /// The user, if any.
     #[must_use]
     pub fn user_id(&self) -> Option<&str> {
-        self.user.map(|s| self.texts.text(s))
+        self.scope.user_id()
     }
 
     /// Whether the call acts as the shared anonymous user of a publishable key (row X-12).
     #[must_use]
     pub fn is_anonymous(&self) -> bool {
-        self.anonymous
+        self.scope.is_anonymous()
     }
 
     /// The environment.
     #[must_use]
     pub fn environment(&self) -> &str {
-        self.texts.text(self.environment)
+        self.scope.environment()
     }
 
     /// The plan, if the policy has plans.
@@ -541,10 +539,7 @@ impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity")
             .field("key_id", &self.key_id)
-            .field("account_id", &self.account_id())
-            .field("org_id", &self.org_id())
-            .field("user_id", &self.user_id())
-            .field("environment", &self.environment())
+            .field("scope", &self.scope)
             .field("plan", &self.plan())
             .finish()
     }
@@ -591,7 +586,7 @@ impl LimitState {
     const EMPTY: Self = Self {
         name: Span { start: 0, len: 0 },
         unit: Span { start: 0, len: 0 },
-        id: LimitId::ZERO,
+        id: LimitId::from_bytes([0; 16]),
         kind: LimitKind::Quota,
         quota: None,
         used: 0,
@@ -649,8 +644,8 @@ pub(crate) struct Span {
     len: u16,
 }
 
-/// Bytes of the ids that fit inline; longer ones move the buffer to the heap.
-const TEXTS_INLINE: usize = 256;
+/// Bytes of the plan's and limits' names that fit inline; longer ones move the buffer to the heap.
+const TEXTS_INLINE: usize = 192;
 
 /// A small append-only text buffer.
 pub(crate) struct Texts {
@@ -711,13 +706,6 @@ mod tests {
         for (part, span) in parts.iter().zip(spans) {
             assert_eq!(texts.text(span), part);
         }
-    }
-
-    #[test]
-    fn identity_keeps_absent_and_empty_apart() {
-        let id = Identity::new(KeyId::NIL, "acme", Some(""), None, "live", None);
-        assert_eq!((id.account_id(), id.org_id(), id.user_id()), ("acme", Some(""), None));
-        assert_eq!((id.environment(), id.plan()), ("live", None));
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl KeyFilter {
             && is(&self.role, record.role.as_deref().unwrap_or(""))
             && is(&self.plan, record.plan.as_ref().map_or("", |p| &p.plan))
             && begins(&self.name_prefix, &record.name)
-            && begins(&self.display_prefix, &record.display.first)
+            && begins(&self.display_prefix, record.display.first())
             && self.label.as_ref().is_none_or(|(name, value)| record.labels.get(name) == Some(value))
             && self.org_id.as_ref().is_none_or(|org| *record.bindings.org() == OrgBinding::Fixed(org.clone()))
             && self.parent.as_ref().is_none_or(|parent| record.parent.as_ref() == Some(parent))

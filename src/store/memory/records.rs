@@ -77,7 +77,7 @@ impl RecordStore for MemoryRecords {
         let state = self.state.lock();
         let start = match query.after {
             Some(id) => Bound::Excluded((query.account_id.clone(), id)),
-            None => Bound::Included((query.account_id.clone(), KeyId::NIL)),
+            None => Bound::Included((query.account_id.clone(), KeyId::from_bytes([0; 16]))),
         };
         let mut found = state
             .keys

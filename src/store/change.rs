@@ -37,6 +37,17 @@ pub enum Expected {
     Version(u64),
 }
 
+impl Expected {
+    /// Whether a row of this version (`None`: no row) is what was expected.
+    #[must_use]
+    pub fn is_met_by(self, version: Option<u64>) -> bool {
+        match self {
+            Self::Absent => version.is_none(),
+            Self::Version(expected) => version == Some(expected),
+        }
+    }
+}
+
 /// A write of one key. Its digest is unique over the whole store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeyWrite {

@@ -246,7 +246,7 @@ impl State {
                     ((account_id.clone(), *id), Expected::Version(*expected))
                 }
             };
-            if !matches_version(self.keys.get(&at).map(|key| key.version), expected) {
+            if !expected.is_met_by(self.keys.get(&at).map(|key| key.version)) {
                 return Err(Conflict::Key(i));
             }
             if let KeyWrite::Put { record, .. } = write
@@ -261,7 +261,7 @@ impl State {
                 TenantWrite::Put { record, expected } => (&record.key, *expected),
                 TenantWrite::Delete { key, expected } => (key, Expected::Version(*expected)),
             };
-            if !matches_version(self.tenants.get(key).map(|tenant| tenant.version), expected) {
+            if !expected.is_met_by(self.tenants.get(key).map(|tenant| tenant.version)) {
                 return Err(Conflict::Tenant(i));
             }
         }
@@ -433,12 +433,5 @@ impl State {
             self.changes.retain(|(generation, _)| *generation > upto);
             self.forgotten_upto = upto;
         }
-    }
-}
-
-fn matches_version(version: Option<u64>, expected: Expected) -> bool {
-    match expected {
-        Expected::Absent => version.is_none(),
-        Expected::Version(expected) => version == Some(expected),
     }
 }

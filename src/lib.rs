@@ -2,6 +2,8 @@
 
 pub mod clock;
 pub mod code;
+pub mod credential;
 pub mod entropy;
 pub mod error;
+pub mod headers;
 pub mod key;

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod clock;
 pub mod code;
+pub mod domain;
 pub mod entropy;
 pub mod error;
 pub mod resource;

@@ -9,6 +9,7 @@ pub mod entropy;
 pub mod error;
 pub mod headers;
 pub mod key;
+pub mod limit;
 pub mod origin;
 pub mod resource;
 pub mod tenant;

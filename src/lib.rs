@@ -4,3 +4,4 @@ pub mod clock;
 pub mod code;
 pub mod entropy;
 pub mod error;
+pub mod policy;

@@ -6,3 +6,4 @@ pub mod entropy;
 pub mod error;
 pub mod key;
 pub mod policy;
+pub mod tenant;

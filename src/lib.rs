@@ -7,5 +7,6 @@ pub mod entropy;
 pub mod error;
 pub mod headers;
 pub mod key;
+pub mod limit;
 pub mod policy;
 pub mod tenant;

@@ -11,5 +11,7 @@ pub mod headers;
 pub mod key;
 pub mod limit;
 pub mod origin;
+pub mod policy;
 pub mod resource;
+pub mod store;
 pub mod tenant;

@@ -220,7 +220,7 @@ impl<'a> Plan<'a> {
             None => value(self.rows, "audit head", &layout::audit_head(account))?,
         };
         let entry = AuditEntry::append(head.as_ref(), draft);
-        let entry_key = layout::audit(account, entry.number());
+        let entry_key = layout::audit(account, entry.number);
         let before = read(self.rows, &entry_key)?;
         self.writes.push(RowWrite::put(entry_key, &before, &entry)?);
         let head_key = layout::audit_head(account);

@@ -10,6 +10,7 @@ pub mod memory;
 mod query;
 pub mod rows;
 mod tenant;
+mod usage;
 
 pub use change::{
     Applied, Change, Changed, Changes, Conflict, DomainWrite, Expected, Guard, KeyWrite, OperationRecord, TenantWrite,
@@ -17,6 +18,7 @@ pub use change::{
 pub use error::{StoreError, StoreErrorKind};
 pub use query::{KeyFilter, KeyPage, KeyQuery, StandingFilter, StoredKey, TenantPage, TenantQuery, Touch};
 pub use tenant::{TenantKey, TenantLevel, TenantRecord, TenantState};
+pub use usage::{Capabilities, UsageEvent, UsageRow, UsageStore};
 
 pub use crate::audit::AuditDraft;
 use crate::audit::{AuditEntry, ChainHead};

@@ -5,6 +5,8 @@
 //! All stores pass one public conformance suite (feature `conformance`).
 
 mod change;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 pub mod memory;
 mod query;

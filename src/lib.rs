@@ -10,6 +10,7 @@ pub mod error;
 pub mod headers;
 pub mod key;
 pub mod limit;
+pub mod origin;
 pub mod policy;
 pub mod resource;
 pub mod tenant;

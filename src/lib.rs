@@ -13,4 +13,5 @@ pub mod limit;
 pub mod origin;
 pub mod policy;
 pub mod resource;
+pub mod store;
 pub mod tenant;

@@ -21,6 +21,7 @@ pub enum PresentedOrigin<'r> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum MissingOrigin {
     /// It is refused.
     #[default]

@@ -8,9 +8,9 @@ use crate::key::digest::KeyDigest;
 use crate::key::id::KeyId;
 use crate::key::record::Standing;
 use crate::store::{
-    Applied, AuditDraft, Change, Changed, Changes, CheckLine, CheckState, Conflict, DomainWrite, Expected, Freshness,
-    Generation, Guard, KeyPage, KeyQuery, KeyWrite, OperationRecord, RecordStore, StoreError, StoredKey, TenantKey,
-    TenantPage, TenantQuery, TenantRecord, TenantState, TenantWrite, Touch,
+    Applied, AuditDraft, Change, Changed, Changes, CheckLine, CheckState, Conflict, DomainWrite, Expected,
+    Freshness, Generation, Guard, KeyPage, KeyQuery, KeyWrite, OperationRecord, RecordStore, StoreError,
+    StoredKey, TenantKey, TenantPage, TenantQuery, TenantRecord, TenantState, TenantWrite, Touch,
 };
 use crate::tenant::id::AccountId;
 use parking_lot::Mutex;
@@ -209,7 +209,11 @@ impl RecordStore for MemoryRecords {
 
     fn check(&self) -> Vec<CheckLine> {
         let what = "memory store";
-        vec![CheckLine::new(CheckState::Ok, what, "records end with the process; use `sqlite:PATH` to keep them")]
+        vec![CheckLine::new(
+            CheckState::Ok,
+            what,
+            "records end with the process; use `sqlite:PATH` to keep them",
+        )]
     }
 
     fn close(&self) -> Result<(), StoreError> {
@@ -409,8 +413,12 @@ impl State {
             self.tenants.remove(&key);
             self.note(Changed::Tenant(key));
         }
-        let keys: Vec<_> =
-            self.keys.iter().filter(|(_, key)| tenant.covers_key(&key.record)).map(|(at, _)| at.clone()).collect();
+        let keys: Vec<_> = self
+            .keys
+            .iter()
+            .filter(|(_, key)| tenant.covers_key(&key.record))
+            .map(|(at, _)| at.clone())
+            .collect();
         keys.iter().for_each(|at| self.remove_key(at));
         if tenant.org_id.is_none() && tenant.user_id.is_none() {
             self.domains.remove(&tenant.account_id);

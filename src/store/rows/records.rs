@@ -1,9 +1,9 @@
 //! [`RecordStore`] on rows.
 
+use super::RowStore;
 use super::intent::{self, RowWrite, Standing, commit, finish_pending, read, scan_all, update};
 use super::layout::{self, KeyRow, decode};
 use super::plan::Plan;
-use super::RowStore;
 use crate::audit::{AuditEntry, ChainHead};
 use crate::clock::Timestamp;
 use crate::domain::VerifiedDomain;
@@ -258,7 +258,9 @@ impl RecordStore for RowRecords {
         finish_pending(&*self.rows)?;
         // Bounded: the next call goes on where rows are left.
         for key in self.rows.scan(b"r/o/", None, 200)? {
-            let Standing { version: Some(version), value: Some(bytes) } = read(&*self.rows, &key)? else { continue };
+            let Standing { version: Some(version), value: Some(bytes) } = read(&*self.rows, &key)? else {
+                continue;
+            };
             let record: OperationRecord = decode("operation", &bytes)?;
             if record.expires_at <= now {
                 self.rows.delete_if_version(&key, version)?;

@@ -2,7 +2,8 @@
 
 use super::{Origin, OriginPattern};
 use crate::code::Code;
-use crate::headers::{HeaderName, Headers};
+use crate::headers::Headers;
+use crate::policy::knobs::MissingOrigin;
 
 /// What a request says about its page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,23 +18,11 @@ pub enum PresentedOrigin<'r> {
     Origin(Origin<'r>),
 }
 
-/// What becomes of a request without an origin, or with `null` (row A-16).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum MissingOrigin {
-    /// It is refused.
-    #[default]
-    Reject,
-    /// It is let through: the key is then as good as public.
-    Allow,
-}
-
 impl<'r> PresentedOrigin<'r> {
     /// Reads the request's headers.
     #[must_use]
     pub fn from_headers(headers: Headers<'r>) -> Self {
-        let mut values = headers.values(&HeaderName::ORIGIN);
+        let mut values = headers.values("origin");
         let value = values.next();
         if values.next().is_some() {
             return Self::Unusable;

@@ -7,6 +7,8 @@
 pub mod binding;
 pub mod id;
 pub mod preset;
+pub mod resolve;
+pub mod row;
 pub mod scope;
 mod within;
 

@@ -6,6 +6,7 @@
 
 pub mod binding;
 pub mod id;
+pub mod params;
 pub mod preset;
 pub mod resolve;
 pub mod row;

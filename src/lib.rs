@@ -16,5 +16,6 @@ pub mod observer;
 pub mod origin;
 pub mod policy;
 pub mod resource;
+pub mod seal;
 pub mod store;
 pub mod tenant;

@@ -14,6 +14,7 @@ pub mod key;
 pub mod limit;
 pub mod observer;
 pub mod origin;
+pub mod permission;
 pub mod policy;
 pub mod resource;
 pub mod seal;

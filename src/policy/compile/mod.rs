@@ -16,6 +16,8 @@ mod presets;
 mod report;
 mod rights;
 mod tenancy;
+#[cfg(test)]
+mod tests;
 mod vocabulary;
 
 use crate::policy::document::Document;

@@ -5,7 +5,6 @@
 //! are a conflict even if both sides are equal; two carriers must agree to the byte.
 
 use crate::headers::{HeaderName, Headers, MAX_HEADER_VALUE_LEN, is_tchar};
-use crate::policy::knobs::BearerOther;
 use std::fmt;
 
 /// A header that may hold the key.
@@ -38,6 +37,21 @@ impl fmt::Display for Carrier {
             Self::ApiKeyHeader(name) => write!(f, "{name}"),
         }
     }
+}
+
+/// What becomes of a Bearer value that does not start as keys of this policy do (row A-32).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum BearerOther {
+    /// It is a bad key: refused, and a conflict beside another carrier.
+    #[default]
+    Reject,
+    /// It is left to others: as if the header were absent.
+    Ignore,
+    /// It goes to the host's own authentication of people; beside another carrier it is a conflict.
+    Human,
 }
 
 /// A policy's carriers, in the order in which they are named to callers.

@@ -11,8 +11,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 mod pattern;
 mod presented;
 
-pub use pattern::OriginPattern;
-pub use presented::{PresentedOrigin, judge};
+pub use pattern::{OriginMatch, OriginPattern};
+pub use presented::{MissingOrigin, PresentedOrigin, judge};
 
 /// The longest origin that is read, in bytes: scheme, `://`, a host of 253 bytes and a port.
 pub const MAX_ORIGIN_LEN: usize = 300;

@@ -1,9 +1,27 @@
 //! The origins a key may be used from, as its owner enters them.
 
 use super::{InvalidOrigin, Origin, parse_host, split};
-use crate::policy::knobs::OriginMatch;
 use std::fmt;
 use std::net::Ipv4Addr;
+
+/// How much an entered origin may stand for (row A-16). Each mode also has the forms of the ones before it.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum OriginMatch {
+    /// `https://app.example.com`: this scheme, host and port.
+    #[default]
+    Exact,
+    /// `https://*.example.com`: any one label below the domain, same scheme and port.
+    Subdomain,
+    /// `app.example.com`: this host with any scheme and port.
+    Host,
+    /// `*`: any origin.
+    Any,
+}
 
 /// An allowed origin of a key, or a set of them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -19,33 +37,26 @@ enum Form {
 }
 
 impl OriginPattern {
-    /// Reads what an owner entered, for a policy with this mode. The mode says how much an entry may stand for (row A-16),
-    /// and each mode also has the forms of the ones before it: `exact` has `https://app.example.com`; `subdomain` has
-    /// `https://*.example.com`, one label below the domain with the same scheme and port; `host` has `app.example.com`,
-    /// with any scheme and port; `any` has `*`.
+    /// Reads what an owner entered, for a policy with this mode.
     ///
     /// # Errors
     /// No origin, a form that the mode does not have, or a wildcard over a domain below which anyone can get a name.
     pub fn enter(text: &str, mode: OriginMatch) -> Result<Self, InvalidOrigin> {
         let pattern = Self::from_stored(text)?;
-        let mode = breadth(mode);
+        let needed = match &pattern.0 {
+            Form::Exact(_) => OriginMatch::Exact,
+            Form::Subdomain(_) => OriginMatch::Subdomain,
+            Form::Host(_) => OriginMatch::Host,
+            Form::Any => OriginMatch::Any,
+        };
         match &pattern.0 {
-            Form::Exact(_) => {}
             // What was meant to be exact is named by what is wrong with it.
-            Form::Subdomain(_) if mode < breadth(OriginMatch::Subdomain) => {
-                return Err(InvalidOrigin::Wildcard);
-            }
-            Form::Subdomain(origin) if is_public_suffix(origin.host()) => {
-                return Err(InvalidOrigin::PublicSuffix);
-            }
-            Form::Subdomain(_) => {}
-            Form::Host(_) if mode < breadth(OriginMatch::Subdomain) => return Err(InvalidOrigin::Scheme),
-            Form::Host(_) if mode < breadth(OriginMatch::Host) => return Err(InvalidOrigin::NotInMode),
-            Form::Host(_) => {}
-            Form::Any if mode < breadth(OriginMatch::Any) => return Err(InvalidOrigin::Wildcard),
-            Form::Any => {}
+            Form::Subdomain(_) | Form::Any if mode < needed => Err(InvalidOrigin::Wildcard),
+            Form::Host(_) if mode == OriginMatch::Exact => Err(InvalidOrigin::Scheme),
+            _ if mode < needed => Err(InvalidOrigin::NotInMode),
+            Form::Subdomain(origin) if is_public_suffix(origin.host()) => Err(InvalidOrigin::PublicSuffix),
+            _ => Ok(pattern),
         }
-        Ok(pattern)
     }
 
     /// Refuses `*` for a kind that holds secret keys.
@@ -141,16 +152,6 @@ impl fmt::Display for OriginPattern {
             Form::Host(host) => f.write_str(host),
             Form::Any => f.write_str("*"),
         }
-    }
-}
-
-/// The modes in the order of how much they allow.
-const fn breadth(mode: OriginMatch) -> u8 {
-    match mode {
-        OriginMatch::Exact => 0,
-        OriginMatch::Subdomain => 1,
-        OriginMatch::Host => 2,
-        OriginMatch::Any => 3,
     }
 }
 

@@ -3,7 +3,6 @@
 use super::{Origin, OriginPattern};
 use crate::code::Code;
 use crate::headers::Headers;
-use crate::policy::knobs::MissingOrigin;
 
 /// What a request says about its page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +15,19 @@ pub enum PresentedOrigin<'r> {
     Unusable,
     /// One origin.
     Origin(Origin<'r>),
+}
+
+/// What becomes of a request without an origin, or with `null` (row A-16).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum MissingOrigin {
+    /// It is refused.
+    #[default]
+    Reject,
+    /// It is let through: the key is then as good as public.
+    Allow,
 }
 
 impl<'r> PresentedOrigin<'r> {

@@ -1,7 +1,6 @@
 use super::*;
 use crate::code::Code;
 use crate::headers::{HeaderLine, Headers};
-use crate::policy::knobs::{MissingOrigin, OriginMatch};
 use InvalidOrigin as Bad;
 use proptest::prelude::*;
 

@@ -16,7 +16,9 @@ mod words;
 pub(crate) use kind::{AlphabetDoc, BodyDoc, KindDoc, PrefixDoc, PresetDoc, ResourcesDoc};
 pub(crate) use lifecycle::{ExpiryDoc, KeysDoc, RotationDoc};
 pub(crate) use operation::{CostDoc, MeterDoc, OperationDoc};
-pub(crate) use plan::{Every, LimitDoc, LimitModeWord, PeriodDoc, PeriodTable, PlanDoc, RateDoc, SlowDoc, ThresholdDoc};
+pub(crate) use plan::{
+    Every, LimitDoc, LimitModeWord, PeriodDoc, PeriodTable, PlanDoc, RateDoc, SlowDoc, ThresholdDoc,
+};
 #[cfg(feature = "schema")]
 pub use schema::json_schema;
 pub(crate) use tenancy::{CredentialsDoc, DomainsDoc, ParamDoc, TenancyDoc};

@@ -4,9 +4,8 @@ use crate::Bytes;
 use crate::keys::formats;
 use serde::Deserialize;
 use tenantkit::code::Code;
-use tenantkit::credential::{Carrier, Carriers, Credential};
+use tenantkit::credential::{BearerOther, Carrier, Carriers, Credential};
 use tenantkit::headers::{HeaderLine, HeaderName, Headers};
-use tenantkit::policy::knobs::BearerOther;
 
 type Lines = Vec<(String, Bytes)>;
 

@@ -4,8 +4,7 @@ use crate::Bytes;
 use serde::Deserialize;
 use tenantkit::code::Code;
 use tenantkit::headers::{HeaderLine, Headers};
-use tenantkit::origin::{OriginPattern, PresentedOrigin, judge};
-use tenantkit::policy::knobs::{MissingOrigin, OriginMatch};
+use tenantkit::origin::{MissingOrigin, OriginMatch, OriginPattern, PresentedOrigin, judge};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -9,14 +9,14 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 use tenantkit::address::{ForwardedHeader, Network, NetworkList, TrustedProxies, canonical};
 use tenantkit::code::Code;
-use tenantkit::credential::{Carrier, Carriers, Credential};
+use tenantkit::credential::{BearerOther, Carrier, Carriers, Credential};
 use tenantkit::headers::{HeaderLine, HeaderName, Headers};
 use tenantkit::key::alphabet::Alphabet;
 use tenantkit::key::digest::{DigestEncoding, KeyDigest};
 use tenantkit::key::format::{Checksum, FormatSet, KeyFormat};
 use tenantkit::key::id::KeyId;
-use tenantkit::origin::{Origin, OriginPattern, PresentedOrigin};
-use tenantkit::policy::knobs::{BearerOther, OriginMatch};
+use tenantkit::origin::{Origin, OriginMatch, OriginPattern, PresentedOrigin};
+
 use tenantkit::policy::model::ParamNames;
 use tenantkit::tenant::IdSyntax;
 use tenantkit::tenant::params::{ParamRules, ParamSources, TenantParams};

@@ -1,9 +1,8 @@
 //! Second implementations, for comparison only: from the grammar, without a look at the first ones, and without speed.
 
-use tenantkit::credential::Credential;
+use tenantkit::credential::{BearerOther, Credential};
 use tenantkit::headers::HeaderLine;
 use tenantkit::key::format::{Checksum, KeyFormat};
-use tenantkit::policy::knobs::BearerOther;
 
 const BASE62: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 

@@ -1,0 +1,9 @@
+//! The default store: one SQLite file, shared by the processes of one host.
+
+mod failure;
+mod fence;
+mod generation;
+mod word;
+
+#[cfg(test)]
+mod tempdir;

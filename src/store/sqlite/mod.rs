@@ -6,4 +6,6 @@ mod generation;
 mod word;
 
 #[cfg(test)]
+mod spawn;
+#[cfg(test)]
 mod tempdir;

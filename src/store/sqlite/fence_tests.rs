@@ -262,3 +262,31 @@ fn a_file_that_is_replaced_again_and_again_is_given_up() {
     bench.change(&fence, AT.boot_us);
     assert_eq!(see(&fence, AT.coarse_us), at(2));
 }
+
+#[test]
+fn a_writer_that_was_overtaken_publishes_nothing() {
+    let bench = Bench::new();
+    let (slow, quick) = (bench.fence(), bench.fence());
+    let pending = bench.locked(|lock| slow.begin(lock, AT.boot_us).unwrap());
+    bench.set_generation(2);
+    bench.change(&quick, AT.boot_us);
+    slow.publish(pending, 2, AT.boot_us);
+    assert_eq!(see(&slow, AT.coarse_us), at(3));
+}
+
+#[test]
+fn an_old_copy_of_the_generation_file_is_not_believed() {
+    let bench = Bench::new();
+    let fence = bench.fence();
+    let copy = std::fs::read(bench.generation_file()).unwrap();
+    for _ in 0..3 {
+        bench.change(&fence, AT.boot_us);
+    }
+    std::fs::remove_file(bench.generation_file()).unwrap();
+    std::fs::write(bench.generation_file(), copy).unwrap();
+    std::fs::set_permissions(bench.generation_file(), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    assert_eq!(bench.locked(|lock| fence.highest(lock, AT.boot_us)).unwrap(), 4);
+    assert_eq!(see(&fence, AT.coarse_us), Freshness::ReadStore);
+    bench.mend(&fence);
+    assert_eq!(see(&fence, AT.coarse_us), at(4));
+}

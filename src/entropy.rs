@@ -44,6 +44,7 @@ impl<R: TryCryptoRng + Send> Entropy for FixedEntropy<R> {
 
 fn fill_from<R: TryCryptoRng + ?Sized>(rng: &mut R, buffer: &mut [u8]) -> Result<(), Error> {
     rng.try_fill_bytes(buffer).map_err(|e| {
-        Error::new(ErrorKind::Entropy, "the random source failed; no secret was made").with_detail(e.to_string())
+        Error::new(ErrorKind::Entropy, "the random source failed; no secret was made")
+            .with_detail(e.to_string())
     })
 }

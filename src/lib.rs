@@ -4,3 +4,5 @@ pub mod clock;
 pub mod code;
 pub mod entropy;
 pub mod error;
+pub mod key;
+pub mod tenant;

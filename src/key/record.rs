@@ -2,10 +2,11 @@
 //! the record and the time.
 
 use crate::clock::Timestamp;
-use crate::key::digest::KeyDigest;
+use crate::key::digest::{DigestScheme, KeyDigest};
+use crate::key::format::KeyDisplay;
 use crate::key::id::KeyId;
 use crate::resource::ResourceBinding;
-use crate::tenant::binding::{OrgBinding, Preset, UserBinding};
+use crate::tenant::binding::Bindings;
 use crate::tenant::id::{AccountId, OrgId, UserId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -29,21 +30,18 @@ pub struct KeyRecord {
     pub name: Box<str>,
     /// Digest of the whole key text.
     pub digest: KeyDigest,
-    /// Version of the pepper the digest was made with; 0 is plain SHA-256.
-    pub pepper_version: u16,
+    /// How the digest was made.
+    #[serde(default)]
+    pub scheme: DigestScheme,
     /// What listings show of the text: its first and last characters, as the kind's display rule says.
-    pub display: Display,
+    pub display: KeyDisplay,
     /// The text itself, sealed, for kinds that may be shown again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed: Option<Vec<u8>>,
     /// Who the key belongs to.
     pub owner: Owner,
-    /// The tenancy preset it was issued with.
-    pub preset: Preset,
-    /// Which orgs it may act for.
-    pub org: OrgBinding,
-    /// Which users it may act for.
-    pub user: UserBinding,
+    /// Its tenancy: the preset, and which orgs and users it may act for.
+    pub bindings: Bindings,
     /// Its role, for policies with roles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Box<str>>,
@@ -89,25 +87,6 @@ pub struct KeyRecord {
     pub parent: Option<KeyId>,
     /// When the text was last replaced: at issue, by a rotation or by `regenerate`. Reminders count from here.
     pub secret_at: Timestamp,
-}
-
-/// The visible ends of a key's text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Display {
-    /// The first characters, prefix included.
-    pub first: Box<str>,
-    /// The last characters; empty where the rule shows none.
-    #[serde(default)]
-    pub last: Box<str>,
-}
-
-impl Display {
-    /// The masked form for people: `rsk_1a2b3c4d…` or `rt_live_…9zQx`.
-    #[must_use]
-    pub fn masked(&self) -> String {
-        format!("{}…{}", self.first, self.last)
-    }
 }
 
 /// Who a key belongs to.

@@ -4,6 +4,7 @@ use super::{TenantRecord, TenantState};
 use crate::clock::Timestamp;
 use crate::key::id::KeyId;
 use crate::key::record::{KeyRecord, Standing};
+use crate::tenant::binding::OrgBinding;
 use crate::tenant::id::{AccountId, OrgId};
 use serde::{Deserialize, Serialize};
 
@@ -107,9 +108,9 @@ impl KeyFilter {
             && is(&self.role, record.role.as_deref().unwrap_or(""))
             && is(&self.plan, record.plan.as_ref().map_or("", |p| &p.plan))
             && begins(&self.name_prefix, &record.name)
-            && begins(&self.display_prefix, &record.display.first)
+            && begins(&self.display_prefix, record.display.first())
             && self.label.as_ref().is_none_or(|(name, value)| record.labels.get(name) == Some(value))
-            && self.org_id.as_ref().is_none_or(|org| record.org.fixed() == Some(org))
+            && self.org_id.as_ref().is_none_or(|org| *record.bindings.org() == OrgBinding::Fixed(org.clone()))
             && self.parent.as_ref().is_none_or(|parent| record.parent.as_ref() == Some(parent))
             && self.lineage.as_ref().is_none_or(|lineage| &record.lineage.id == lineage)
             && self.standing_matches(record, now)

@@ -1,7 +1,8 @@
 //! The registry of accounts, orgs and users.
 
 use crate::clock::Timestamp;
-use crate::key::record::PlanAssignment;
+use crate::key::record::{KeyRecord, PlanAssignment};
+use crate::tenant::binding::{OrgBinding, UserBinding};
 use crate::tenant::id::{AccountId, OrgId, UserId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -102,4 +103,37 @@ pub struct TenantRecord {
     /// Rises with each write of this row; 0 before the first.
     #[serde(default)]
     pub version: u64,
+}
+
+impl TenantKey {
+    /// Whether `other` is this tenant or lies below it: an account covers its orgs, an org its users.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let same_place = self.account_id == other.account_id
+            && (self.level() == TenantLevel::Account || self.environment == other.environment);
+        match self.level() {
+            TenantLevel::Account => same_place,
+            TenantLevel::Org => same_place && self.org_id == other.org_id,
+            TenantLevel::User => self == other,
+        }
+    }
+
+    /// Whether a key can act for nobody outside this tenant, so that it goes when the tenant is erased.
+    #[must_use]
+    pub fn covers_key(&self, record: &KeyRecord) -> bool {
+        if self.account_id != record.account_id {
+            return false;
+        }
+        if self.level() != TenantLevel::Account && self.environment != record.environment {
+            return false;
+        }
+        let org = |org: &OrgId| *record.bindings.org() == OrgBinding::Fixed(org.clone());
+        let user = |user: &UserId| *record.bindings.user() == UserBinding::Fixed(user.clone());
+        match (&self.org_id, &self.user_id) {
+            (None, None) => true,
+            (Some(o), None) => org(o),
+            (Some(o), Some(u)) => org(o) && user(u),
+            (None, Some(u)) => *record.bindings.org() == OrgBinding::None && user(u),
+        }
+    }
 }

@@ -4,9 +4,8 @@
 //! The file has a fixed size and mode 0600. It is never written through a file handle once it has its name, and it is
 //! replaced by rename alone: cutting a mapped file would kill its readers. It is no record of anything. What it says
 //! is checked against the database under the write lock whenever it is opened, so it may be deleted at any time.
-#![allow(unsafe_code)] // The mapped memory below is the only use; each block says why it is sound.
 
-use memmap2::{MmapOptions, MmapRaw};
+use super::mapped::Mapped;
 use rustix::fs::OFlags;
 use std::ffi::OsString;
 use std::fs::{File, Metadata, OpenOptions};
@@ -15,16 +14,19 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 
-/// The fixed size: one cache line of header, one of numbers.
-const FILE_BYTES: usize = 128;
+/// The fixed size: a cache line of header and one of numbers, 16 numbers in all.
+const FILE_NUMBERS: usize = 16;
+const FILE_BYTES: usize = Mapped::<FILE_NUMBERS>::BYTES;
+const HEADER_BYTES: usize = WORD * size_of::<u64>();
 const MAGIC: [u8; 8] = *b"tkgen\r\n\0";
 const FORMAT: u64 = 1;
-const WORD_OFFSET: usize = 64;
-const MADE_AT_OFFSET: usize = 72;
+/// Places of the numbers.
+const WORD: usize = 8;
+const MADE_AT: usize = 9;
 
 /// A mapped generation file.
 pub(super) struct GenerationFile {
-    map: MmapRaw,
+    numbers: Mapped<FILE_NUMBERS>,
     identity: FileIdentity,
 }
 
@@ -65,7 +67,7 @@ impl GenerationFile {
         if !has_right_shape(&metadata) {
             return Ok(Found::Nothing);
         }
-        let mut start = [0; WORD_OFFSET];
+        let mut start = [0; HEADER_BYTES];
         file.read_exact_at(&mut start, 0)?;
         if start != header(database_id) {
             return Ok(Found::Nothing);
@@ -105,7 +107,7 @@ impl GenerationFile {
         }
         let mut bytes = [0; FILE_BYTES];
         write_at(&mut bytes, 0, &header(database_id));
-        write_at(&mut bytes, WORD_OFFSET, &generation.to_ne_bytes());
+        write_at(&mut bytes, HEADER_BYTES, &generation.to_ne_bytes());
         file.write_all(&bytes)?;
         let mapped = Self::map(&file, &file.metadata()?)?;
         std::fs::rename(&fresh, path)?;
@@ -114,12 +116,12 @@ impl GenerationFile {
 
     /// The generation word; `word.rs` says who may change it and how.
     pub(super) fn word(&self) -> &AtomicU64 {
-        self.number(WORD_OFFSET)
+        self.numbers.number::<WORD>()
     }
 
     /// When the file got its name, in microseconds of the boot clock, or a later time; 0 while not known.
     pub(super) fn made_at(&self) -> &AtomicU64 {
-        self.number(MADE_AT_OFFSET)
+        self.numbers.number::<MADE_AT>()
     }
 
     /// Whether `path` still names this very file, uncut.
@@ -137,17 +139,7 @@ impl GenerationFile {
     }
 
     fn map(file: &File, metadata: &Metadata) -> io::Result<Self> {
-        let map = MmapOptions::new().len(FILE_BYTES).map_raw(file)?;
-        Ok(Self { map, identity: FileIdentity::of(metadata) })
-    }
-
-    fn number(&self, offset: usize) -> &AtomicU64 {
-        debug_assert!(offset.is_multiple_of(8) && offset + 8 <= FILE_BYTES);
-        // SAFETY: `offset` is one of the two constants above, a multiple of 8 with 8 bytes left in the mapping, which
-        // starts at a page boundary, is readable and writable, and lives as long as `self`. All processes touch these
-        // bytes through 64-bit atomics alone once the file has its name. A file that someone cuts to nothing ends the
-        // process with a bus error, which is why we never cut it.
-        unsafe { AtomicU64::from_ptr(self.map.as_mut_ptr().add(offset).cast()) }
+        Ok(Self { numbers: Mapped::file(file)?, identity: FileIdentity::of(metadata) })
     }
 }
 
@@ -173,8 +165,8 @@ fn is_loop(error: &io::Error) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
 }
 
-fn header(database_id: &[u8; 16]) -> [u8; WORD_OFFSET] {
-    let mut bytes = [0; WORD_OFFSET];
+fn header(database_id: &[u8; 16]) -> [u8; HEADER_BYTES] {
+    let mut bytes = [0; HEADER_BYTES];
     write_at(&mut bytes, 0, &MAGIC);
     write_at(&mut bytes, 8, &FORMAT.to_ne_bytes());
     write_at(&mut bytes, 16, database_id);

@@ -2,7 +2,9 @@
 
 mod failure;
 mod fence;
+mod fork;
 mod generation;
+mod mapped;
 mod word;
 
 #[cfg(test)]

@@ -2,7 +2,10 @@
 
 pub mod clock;
 pub mod code;
+pub mod credential;
 pub mod entropy;
 pub mod error;
+pub mod headers;
 pub mod key;
 pub mod tenant;
+pub mod origin;

@@ -1,11 +1,15 @@
 //! Embeddable multi-tenant API keys, tenancy and exact plan limits.
 
+pub mod audit;
 pub mod clock;
 pub mod code;
 pub mod credential;
+pub mod domain;
 pub mod entropy;
 pub mod error;
 pub mod headers;
 pub mod key;
-pub mod tenant;
 pub mod origin;
+pub mod resource;
+pub mod store;
+pub mod tenant;

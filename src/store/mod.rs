@@ -6,7 +6,10 @@
 
 mod change;
 mod error;
+mod memory;
 mod query;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 mod tenant;
 
 pub use change::{

@@ -168,7 +168,7 @@ impl RecordStore for MemoryRecords {
     fn audit(&self, account: &AccountId, from: u64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
         let state = self.state.lock();
         let chain = state.audit.get(account).map_or(&[][..], Vec::as_slice);
-        Ok(chain.iter().filter(|entry| entry.number() >= from).take(limit as usize).cloned().collect())
+        Ok(chain.iter().filter(|entry| entry.number >= from).take(limit as usize).cloned().collect())
     }
 
     fn audit_head(&self, account: &AccountId) -> Result<Option<ChainHead>, StoreError> {

@@ -1,0 +1,3 @@
+//! t
+mod records;
+pub use records::MemoryRecords;

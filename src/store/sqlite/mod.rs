@@ -1,10 +1,12 @@
 //! The default store: one SQLite file, shared by the processes of one host.
 
 mod failure;
+mod faults;
 mod fence;
 mod fork;
 mod generation;
 mod mapped;
+mod schema;
 mod word;
 
 #[cfg(test)]

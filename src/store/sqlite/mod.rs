@@ -1,5 +1,7 @@
 //! The default store: one SQLite file, shared by the processes of one host.
 
+mod check;
+mod connect;
 mod failure;
 mod faults;
 mod fence;

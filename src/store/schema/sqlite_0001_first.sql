@@ -65,6 +65,8 @@ CREATE UNIQUE INDEX tk_key_digest ON tk_key (digest);
 --;
 CREATE INDEX tk_key_id ON tk_key (id);
 --;
+CREATE INDEX tk_key_name ON tk_key (account_id, name);
+--;
 CREATE TABLE tk_tenant (
   account_id        TEXT    NOT NULL CHECK (account_id <> ''),
   environment       TEXT    NOT NULL,
@@ -251,7 +253,11 @@ BEGIN
     SELECT generation, 'key', NEW.account_id, NEW.id, NEW.digest FROM tk_store;
 END;
 --;
-CREATE TRIGGER tk_key_changed AFTER UPDATE ON tk_key WHEN (SELECT writing FROM tk_store) = 0
+CREATE TRIGGER tk_key_changed AFTER UPDATE OF account_id, id, version, kind, environment, name, digest, pepper_version,
+  display_first, display_last, sealed, owner_type, owner_id, preset, org, user, role, permissions, template_name,
+  template_version, resources, origins, ip_allow, plan, labels, created_at, created_by, updated_at, expires_at,
+  disabled_at, revoked_at, revoked_by, revoked_reason, lineage_id, predecessor, successor, parent, secret_at
+  ON tk_key WHEN (SELECT writing FROM tk_store) = 0
 BEGIN
   UPDATE tk_store SET generation = generation + 1;
   INSERT INTO tk_change (generation, what, account_id, key_id, digest, digest_before)

@@ -131,6 +131,14 @@ impl Fence {
         }
     }
 
+    /// Makes sure that the database file is still the one that was opened.
+    ///
+    /// # Errors
+    /// When it was replaced or can't be looked at.
+    pub(super) fn check_database(&self) -> Result<(), StoreError> {
+        self.look_at_database()
+    }
+
     /// Looks at the files if the last look is older than 250 ms.
     ///
     /// # Errors
@@ -381,6 +389,10 @@ fn settle_age(file: &GenerationFile, boot_us: i64) {
 fn unavailable(doing: &str, error: &std::io::Error) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, format!("{doing}: {error}"))
 }
+
+#[cfg(test)]
+#[path = "fence_bench.rs"]
+pub(super) mod bench;
 
 #[cfg(test)]
 #[path = "fence_tests.rs"]

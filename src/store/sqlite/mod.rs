@@ -1,5 +1,6 @@
 //! The default store: one SQLite file, shared by the processes of one host.
 
+mod breaker;
 mod check;
 mod connect;
 mod failure;
@@ -8,8 +9,11 @@ mod fence;
 mod fork;
 mod generation;
 mod mapped;
+mod queue;
 mod schema;
+mod session;
 mod word;
+mod writer;
 
 #[cfg(test)]
 mod spawn;

@@ -81,7 +81,7 @@ fn ms_15_nothing_else_is_an_origin() {
         ("http://010.0.0.1", Bad::Host),
         ("http://1.2.3.4.5", Bad::Host),
         ("http://a.0x", Bad::Host),
-        ("http://[::1", Bad::Host),
+        ("http://[::1", Bad::Port),
         ("http://::1", Bad::Port),
         ("http://[fe80::1%25eth0]", Bad::Host),
         ("http://[::1]a", Bad::Host),

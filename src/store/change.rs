@@ -1,7 +1,7 @@
 //! One act as data: what it writes, what must still hold, and what it tells the audit trail.
 
 use super::{Generation, TenantKey, TenantRecord};
-pub use crate::audit::AuditDraft;
+use crate::audit::AuditDraft;
 use crate::clock::Timestamp;
 use crate::domain::VerifiedDomain;
 use crate::key::digest::KeyDigest;
@@ -36,6 +36,17 @@ pub enum Expected {
     Absent,
     /// The row must have this version.
     Version(u64),
+}
+
+impl Expected {
+    /// Whether a row of this version (`None`: no row) is what was expected.
+    #[must_use]
+    pub fn is_met_by(self, version: Option<u64>) -> bool {
+        match self {
+            Self::Absent => version.is_none(),
+            Self::Version(expected) => version == Some(expected),
+        }
+    }
 }
 
 /// A write of one key. Its digest is unique over the whole store.

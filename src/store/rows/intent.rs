@@ -7,10 +7,12 @@
 //!
 //! Whoever finds an intent finishes it first: it commits it (if its head still stands), carries it out, removes it. An
 //! intent whose head is past can never be committed by anybody, so removing it is safe. A late finisher's writes meet
-//! newer versions and change nothing.
+//! newer versions and change nothing; for that, a removed row leaves a tombstone, or a finisher that slept could write
+//! a row that was new to it and has been removed since.
 
 use super::layout::{self, HEAD, INTENT, decode, encode};
 use super::{Row, RowStore};
+use crate::clock::Timestamp;
 use crate::store::{StoreError, StoreErrorKind};
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +21,32 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub(super) struct Head {
     pub(super) generation: u64,
-    /// The intent that made it.
-    intent: String,
+    /// The intents that made it and the generations before, the newest last: by them the writer of an intent that others
+    /// finished learns that it stands.
+    recent: Vec<String>,
+}
+
+/// So many intents are remembered in the head.
+const RECENT_MAX: usize = 32;
+
+/// A row as it stands for a change: its version, also of a tombstone, and its value, unless it is one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Standing {
+    pub(super) version: Option<u64>,
+    pub(super) value: Option<Vec<u8>>,
+}
+
+/// What a removed row holds until the store forgets it.
+const TOMBSTONE: &[u8] = &[0];
+/// Tombstones are kept for longer than any process sleeps and goes on: 30 days.
+const TOMBSTONE_US: i64 = 30 * 86_400 * 1_000_000;
+
+/// Reads a row; a tombstone reads as absent.
+pub(super) fn read(rows: &dyn RowStore, key: &[u8]) -> Result<Standing, StoreError> {
+    Ok(rows.get(key)?.map_or_else(Standing::default, |row| Standing {
+        version: Some(row.version),
+        value: (row.value != TOMBSTONE).then_some(row.value),
+    }))
 }
 
 /// A change on its way.
@@ -40,17 +66,23 @@ pub(super) struct Intent {
 pub(super) struct RowWrite {
     key: Vec<u8>,
     expected: Option<u64>,
-    /// `None` removes the row.
-    value: Option<Vec<u8>>,
+    value: Vec<u8>,
+    /// Of tombstones: when the store may forget them.
+    delete_after: Option<Timestamp>,
 }
 
 impl RowWrite {
-    pub(super) fn put<T: Serialize>(key: Vec<u8>, before: Option<&Row>, value: &T) -> Result<Self, StoreError> {
-        Ok(Self { key, expected: before.map(|row| row.version), value: Some(encode(value)?) })
+    pub(super) fn put<T: Serialize>(key: Vec<u8>, before: &Standing, value: &T) -> Result<Self, StoreError> {
+        Ok(Self { key, expected: before.version, value: encode(value)?, delete_after: None })
     }
 
-    pub(super) fn delete(key: Vec<u8>, before: &Row) -> Self {
-        Self { key, expected: Some(before.version), value: None }
+    pub(super) fn is_of(&self, key: &[u8]) -> bool {
+        self.key == key
+    }
+
+    pub(super) fn remove(key: Vec<u8>, before: &Standing, now: Timestamp) -> Self {
+        let delete_after = Some(now.plus_micros(TOMBSTONE_US));
+        Self { key, expected: before.version, value: TOMBSTONE.to_vec(), delete_after }
     }
 }
 
@@ -101,28 +133,43 @@ fn read_head(row: Option<&Row>) -> Result<Head, StoreError> {
 
 /// Commits the intent if its head still stands, carries it out if it is committed, and removes it. Whether it stands.
 fn finish(rows: &dyn RowStore, intent: &Intent, intent_version: u64) -> Result<bool, StoreError> {
-    let next = Head { generation: intent.generation, intent: intent.id.clone() };
-    let committed = rows.put_if_version(HEAD, intent.head_version, &encode(&next)?, None)?.is_some()
-        || read_head(rows.get(HEAD)?.as_ref())?.intent == intent.id;
+    let committed = commit_head(rows, intent)?;
     if committed {
-        intent.writes.iter().try_for_each(|write| carry_out(rows, write))?;
+        for write in &intent.writes {
+            // A row with another version than expected has been written by another finisher.
+            rows.put_if_version(&write.key, write.expected, &write.value, write.delete_after)?;
+        }
     }
     rows.delete_if_version(INTENT, intent_version)?;
     Ok(committed)
 }
 
-/// Does one write unless it is done: a row with another version than expected has been written by another finisher.
-fn carry_out(rows: &dyn RowStore, write: &RowWrite) -> Result<(), StoreError> {
-    match (&write.value, write.expected) {
-        (Some(value), expected) => {
-            rows.put_if_version(&write.key, expected, value, None)?;
-        }
-        (None, Some(version)) => {
-            rows.delete_if_version(&write.key, version)?;
-        }
-        (None, None) => {}
+fn commit_head(rows: &dyn RowStore, intent: &Intent) -> Result<bool, StoreError> {
+    let row = rows.get(HEAD)?;
+    let head = read_head(row.as_ref())?;
+    if head.recent.contains(&intent.id) {
+        return Ok(true);
     }
-    Ok(())
+    if row.map(|row| row.version) != intent.head_version {
+        // Out of date, and never committed: unless so much has happened since that nobody remembers.
+        let forgotten = head.generation >= intent.generation + RECENT_MAX as u64;
+        return if forgotten {
+            Err(StoreError::new(StoreErrorKind::OutcomeUnknown, "a change was overtaken by many others"))
+        } else {
+            Ok(false)
+        };
+    }
+    let mut recent = head.recent;
+    recent.push(intent.id.clone());
+    if recent.len() > RECENT_MAX {
+        recent.remove(0);
+    }
+    let next = Head { generation: intent.generation, recent };
+    if rows.put_if_version(HEAD, intent.head_version, &encode(&next)?, None)?.is_some() {
+        return Ok(true);
+    }
+    // Somebody was faster: with this intent, or with another one.
+    Ok(read_head(rows.get(HEAD)?.as_ref())?.recent.contains(&intent.id))
 }
 
 /// Row keys of a prefix, all of them, page by page.

@@ -7,6 +7,7 @@
 mod intent;
 mod layout;
 mod memory;
+mod plan;
 mod records;
 
 pub use memory::MemoryRows;

@@ -25,7 +25,8 @@ CREATE TABLE tk_key (
   environment       TEXT    NOT NULL,
   name              TEXT    NOT NULL,
   digest            BLOB    NOT NULL CHECK (length(digest) = 32),
-  pepper_version    INTEGER NOT NULL CHECK (pepper_version BETWEEN 0 AND 65535),
+  digest_scheme     TEXT    NOT NULL CHECK (digest_scheme IN ('sha256', 'hmac_sha256')),
+  pepper_version    INTEGER          CHECK ((pepper_version IS NULL) = (digest_scheme = 'sha256')),
   display_first     TEXT    NOT NULL,
   display_last      TEXT    NOT NULL,
   sealed            BLOB,
@@ -253,8 +254,8 @@ BEGIN
     SELECT generation, 'key', NEW.account_id, NEW.id, NEW.digest FROM tk_store;
 END;
 --;
-CREATE TRIGGER tk_key_changed AFTER UPDATE OF account_id, id, version, kind, environment, name, digest, pepper_version,
-  display_first, display_last, sealed, owner_type, owner_id, preset, org, user, role, permissions, template_name,
+CREATE TRIGGER tk_key_changed AFTER UPDATE OF account_id, id, version, kind, environment, name, digest, digest_scheme,
+  pepper_version, display_first, display_last, sealed, owner_type, owner_id, preset, org, user, role, permissions, template_name,
   template_version, resources, origins, ip_allow, plan, labels, created_at, created_by, updated_at, expires_at,
   disabled_at, revoked_at, revoked_by, revoked_reason, lineage_id, predecessor, successor, parent, secret_at
   ON tk_key WHEN (SELECT writing FROM tk_store) = 0

@@ -2,14 +2,17 @@
 
 mod breaker;
 mod check;
+mod columns;
 mod connect;
 mod failure;
 mod faults;
 mod fence;
 mod fork;
 mod generation;
+mod key_row;
 mod mapped;
 mod queue;
+mod reader;
 mod schema;
 mod session;
 mod word;

@@ -114,6 +114,14 @@ impl Fence {
         Ok(fence)
     }
 
+    /// Says that the database was made under this very lock: no process can have mapped an earlier generation file, so
+    /// no change has to wait.
+    pub(super) fn declare_first(&self) {
+        if let Some(file) = self.file() {
+            file.made_at().store(1, Ordering::Release);
+        }
+    }
+
     /// What may be answered from a cache by a call that began at `now_us` ([`coarse_micros`]).
     ///
     /// # Errors

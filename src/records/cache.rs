@@ -80,32 +80,37 @@ impl Cache {
     }
 
     /// Drops what changed. `changes` is asked for under the lock, so no fill slips in between.
-    pub(crate) fn catch_up<E>(&self, changes: impl FnOnce(Generation) -> Result<Changes, E>) -> Result<(), E> {
+    /// `leaving` sees each key that is dropped, so that its last use is not lost.
+    pub(crate) fn catch_up<E>(
+        &self,
+        changes: impl FnOnce(Generation) -> Result<Changes, E>,
+        leaving: impl Fn(&KeyEntry),
+    ) -> Result<(), E> {
         let order = self.fill.lock();
         let changes = match changes(self.seen()) {
             Ok(changes) => changes,
             Err(error) => {
                 // In doubt nothing cached may be used again.
-                self.clear(order);
+                self.clear(order, &leaving);
                 return Err(error);
             }
         };
         // A generation that falls is another store: doubt empties the cache too.
         match changes.changed {
-            Some(changed) if changes.upto >= self.seen() => self.drop_changed(&changed, changes.upto),
-            _ => self.clear(order),
+            Some(changed) if changes.upto >= self.seen() => self.drop_changed(&changed, changes.upto, &leaving),
+            _ => self.clear(order, &leaving),
         }
         self.seen.store(changes.upto.0, Ordering::Release);
         Ok(())
     }
 
-    fn drop_changed(&self, changed: &[Changed], upto: Generation) {
+    fn drop_changed(&self, changed: &[Changed], upto: Generation, leaving: &impl Fn(&KeyEntry)) {
         let (keys, tenants) = (self.keys.pin(), self.tenants.pin());
         for change in changed {
             match change {
                 Changed::Key { digests, .. } => {
                     for digest in digests {
-                        keys.remove(digest);
+                        keys.remove(digest).map(leaving);
                     }
                     self.unknown.forget_before(upto);
                 }
@@ -124,10 +129,13 @@ impl Cache {
         }
     }
 
-    fn clear(&self, mut order: MutexGuard<'_, Order>) {
+    fn clear(&self, mut order: MutexGuard<'_, Order>, leaving: &impl Fn(&KeyEntry)) {
         let (keys, tenants) = (self.keys.pin(), self.tenants.pin());
         for (_, entry) in &tenants {
             entry.mark_stale();
+        }
+        for (_, entry) in &keys {
+            leaving(entry);
         }
         keys.clear();
         tenants.clear();
@@ -137,10 +145,17 @@ impl Cache {
     }
 
     /// Keeps `entry` if nothing has changed since `noted`, the value of [`Cache::seen`] before the store was read.
-    pub(crate) fn insert_key(&self, digest: KeyDigest, entry: KeyEntry, noted: Generation) {
+    /// `leaving` sees each key that goes for lack of room, and `entry` itself if it is not kept.
+    pub(crate) fn insert_key(
+        &self,
+        digest: KeyDigest,
+        entry: KeyEntry,
+        noted: Generation,
+        leaving: impl Fn(&KeyEntry),
+    ) {
         let mut order = self.fill.lock();
         if self.seen() != noted || !self.holds_tenants_of(&entry) {
-            return;
+            return leaving(&entry);
         }
         let keys = self.keys.pin();
         if keys.insert(digest, entry).is_none() {
@@ -154,7 +169,7 @@ impl Cache {
             if oldest == digest || keys.get(&oldest).is_some_and(|entry| entry.take_second_chance()) {
                 order.keys.push_back(oldest);
             } else {
-                keys.remove(&oldest);
+                keys.remove(&oldest).map(&leaving);
             }
         }
     }

@@ -7,3 +7,4 @@ pub mod entropy;
 pub mod error;
 pub mod headers;
 pub mod key;
+pub mod tenant;

@@ -8,4 +8,5 @@ pub mod alphabet;
 pub mod digest;
 pub mod format;
 pub mod id;
+pub mod record;
 pub mod secret;

@@ -7,4 +7,5 @@ pub mod entropy;
 pub mod error;
 pub mod headers;
 pub mod key;
+pub mod policy;
 pub mod tenant;

@@ -5,7 +5,6 @@
 //! request itself.
 
 use super::response::HttpResponse;
-use crate::credential::Carrier;
 use crate::policy::Policy;
 use crate::policy::model::Operation;
 use std::borrow::Cow;
@@ -51,10 +50,7 @@ pub fn answer_headers(operation: &Operation) -> &'static [(&'static str, &'stati
 fn request_headers(policy: &Policy) -> String {
     let mut names = vec!["Content-Type"];
     for carrier in &policy.credentials().carriers {
-        names.push(match carrier {
-            Carrier::Bearer => "Authorization",
-            Carrier::Header(name) => name,
-        });
+        names.push(carrier.header().as_str());
     }
     let tenancy = policy.tenancy();
     for param in [&tenancy.org_param, &tenancy.user_param, &tenancy.proof_param] {

@@ -1,8 +1,8 @@
 //! The one mapping to HTTP: status, headers and body of every answer, as values.
 //!
 //! # Reading order
-//! [`response`] turns a [`Decision`](crate::Decision) into an [`HttpResponse`], [`error_response`] an
-//! [`Error`](crate::Error); every adapter in every language copies what they say and adds no rule of its own. What an
+//! [`response`] turns a [`Decision`](crate::decision::Decision) into an [`HttpResponse`], [`error_response`] an
+//! [`Error`](crate::error::Error); every adapter in every language copies what they say and adds no rule of its own. What an
 //! answer says is put together in `refusal`, written down by `body` and `challenge`, and counted out by [`ratelimit`].
 //! [`route`] finds the operation that a method and a path mean, [`identity`] carries an allowed caller on to the next
 //! server, [`cors`] answers browsers, and [`mcp`] guards servers of the Model Context Protocol.
@@ -14,6 +14,7 @@ mod body;
 mod challenge;
 pub mod cors;
 pub mod identity;
+pub mod mcp;
 pub mod ratelimit;
 mod refusal;
 mod response;

@@ -2,7 +2,6 @@
 
 use super::ratelimit;
 use crate::code::Code;
-use crate::credential::Carrier;
 use crate::decision::{Denial, LimitKind, LimitState, Reason};
 use crate::error::{Error, FieldError};
 use crate::policy::Policy;
@@ -30,7 +29,7 @@ pub(crate) struct Details<'a> {
     pub(crate) parameter: Option<&'a str>,
     /// The headers in which a key is accepted, for a caller that sent none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) carriers: Vec<Cow<'a, str>>,
+    pub(crate) carriers: Vec<String>,
     /// The invalid fields.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub(crate) fields: &'a [FieldError],
@@ -79,7 +78,7 @@ impl<'a> Refusal<'a> {
         refusal.details.parameter = denial.parameter();
         refusal.details.missing_permissions = denial.missing_permissions();
         if code == Code::MissingCredential {
-            refusal.details.carriers = policy.credentials().carriers.iter().map(carrier_text).collect();
+            refusal.details.carriers = policy.credentials().carriers.iter().map(ToString::to_string).collect();
         }
         if let Some(state) = denial.refusing_limit() {
             refusal.set_limit(denial, state);
@@ -159,12 +158,5 @@ fn public_code(code: Code, reasons: PublicReasons) -> Code {
     match (code, reasons) {
         (Code::KeyExpired, PublicReasons::None) => Code::InvalidKey,
         _ => code,
-    }
-}
-
-fn carrier_text(carrier: &Carrier) -> Cow<'_, str> {
-    match carrier {
-        Carrier::Bearer => Cow::Borrowed("Authorization: Bearer"),
-        Carrier::Header(name) => Cow::Borrowed(name),
     }
 }

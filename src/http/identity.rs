@@ -100,14 +100,17 @@ mod tests {
 
     #[test]
     fn no_two_ids_arrive_as_one() {
-        for (id, header) in [(" a", "%20a"), ("a ", "a%20"), ("a", "a"), ("%20a", "%2520a"), ("é", "%C3%A9")] {
+        for (id, header) in [(" a", "%20a"), ("a ", "a%20"), ("a", "a"), ("%20a", "%2520a"), ("é", "%C3%A9")]
+        {
             assert_eq!(values(Some(id), ScopeUser::None)[1], format!("X-Tenantkit-Org: {header}"));
         }
     }
 
     #[test]
     fn names_are_recognised_in_any_spelling() {
-        for name in ["x-tenantkit-org", "X-TENANTKIT-ORG", "X_Tenantkit_Org", "x-tenantkit_anything", "x-tenantkit-"] {
+        for name in
+            ["x-tenantkit-org", "X-TENANTKIT-ORG", "X_Tenantkit_Org", "x-tenantkit_anything", "x-tenantkit-"]
+        {
             assert!(is_identity_header(name), "{name}");
         }
         for name in ["x-tenantkit", "tenantkit-org", "x-tenant-kit-org", "org", ""] {

@@ -19,5 +19,7 @@ pub mod ratelimit;
 mod refusal;
 mod response;
 pub mod route;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 pub use response::{HttpResponse, code_response, denial_response, error_response, grant_response, response};

@@ -78,7 +78,8 @@ impl<'a> Refusal<'a> {
         refusal.details.parameter = denial.parameter();
         refusal.details.missing_permissions = denial.missing_permissions();
         if code == Code::MissingCredential {
-            refusal.details.carriers = policy.credentials().carriers.iter().map(ToString::to_string).collect();
+            refusal.details.carriers =
+                policy.credentials().carriers.iter().map(ToString::to_string).collect();
         }
         if let Some(state) = denial.refusing_limit() {
             refusal.set_limit(denial, state);

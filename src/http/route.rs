@@ -29,7 +29,8 @@ pub struct RoutedCall<'p, 'r> {
 pub fn find<'p, 'r>(policy: &'p Policy, method: &str, path: &'r str) -> Option<RoutedCall<'p, 'r>> {
     let (operation, found) = policy.operation_for_route(method, path)?;
     let tenancy = policy.tenancy();
-    let param = |name: &str| found.params.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+    let param =
+        |name: &str| found.params.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
     let resource = operation.resource.as_deref().and_then(|kind| {
         let (_, id) = found.params.iter().find(|(name, _)| names_resource(name, kind))?;
         Some(format!("{kind}:{id}"))

@@ -86,6 +86,12 @@ pub fn header_mismatch(mismatch: HeaderMismatch, message: &Message) -> HttpRespo
     rpc_error(400, message.id(), HEADER_MISMATCH, &mismatch.to_string())
 }
 
+/// The answer to a request without a message whose version header is no version.
+#[must_use]
+pub fn bad_version(mismatch: HeaderMismatch) -> HttpResponse {
+    rpc_error(400, None, HEADER_MISMATCH, &mismatch.to_string())
+}
+
 fn rpc_error(status: u16, id: Option<&Value>, code: i32, message: &str) -> HttpResponse {
     HttpResponse::with_body(status, "application/json", error_body(id, code, message, None).to_string())
 }

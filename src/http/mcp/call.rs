@@ -51,7 +51,9 @@ impl<'p> McpCall<'p> {
     #[must_use]
     pub fn operation(self) -> Option<&'p Operation> {
         match self {
-            Self::Charged(operation) | Self::Free(operation) | Self::UnknownTool(operation) => Some(operation),
+            Self::Charged(operation) | Self::Free(operation) | Self::UnknownTool(operation) => {
+                Some(operation)
+            }
             Self::Nothing => None,
         }
     }

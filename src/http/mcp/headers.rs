@@ -46,7 +46,11 @@ pub fn era(headers: &[(&str, &[u8])], message: &Message) -> Result<Era, HeaderMi
     let era = match declared_era(headers)? {
         Some(era) => era,
         // Without the header an older client is assumed, unless the message itself claims to be new.
-        None if message.protocol_version.as_deref().is_some_and(|version| era_of(version) != Some(Era::Sessions)) => {
+        None if message
+            .protocol_version
+            .as_deref()
+            .is_some_and(|version| era_of(version) != Some(Era::Sessions)) =>
+        {
             return Err(mismatch(VERSION, MISSING));
         }
         None => Era::Sessions,
@@ -87,11 +91,9 @@ fn agree(headers: &[(&str, &[u8])], message: &Message) -> Result<(), HeaderMisma
 }
 
 /// The one value of a header, in visible ASCII, spaces and tabs.
-fn value<'h>(
-    headers: &[(&str, &'h [u8])],
-    name: &'static str,
-) -> Result<Option<&'h str>, HeaderMismatch> {
-    let mut values = headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
+fn value<'h>(headers: &[(&str, &'h [u8])], name: &'static str) -> Result<Option<&'h str>, HeaderMismatch> {
+    let mut values =
+        headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
         return Err(mismatch(name, REPEATED));
@@ -133,7 +135,8 @@ mod tests {
     const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"search"}}"#;
 
     fn check(headers: &[(&str, &str)], body: &str) -> Result<Era, HeaderMismatch> {
-        let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        let headers: Vec<(&str, &[u8])> =
+            headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
         era(&headers, &Message::parse(body.as_bytes()).unwrap())
     }
 
@@ -151,7 +154,8 @@ mod tests {
             ("2026-07-2é", Err(mismatch(VERSION, MALFORMED))),
         ];
         for (version, expected) in cases {
-            let headers = [("mcp-protocol-version", version), ("Mcp-Method", "tools/call"), ("Mcp-Name", "search")];
+            let headers =
+                [("mcp-protocol-version", version), ("Mcp-Method", "tools/call"), ("Mcp-Name", "search")];
             assert_eq!(check(&headers, CALL), expected, "{version}");
         }
         assert_eq!(check(&[], CALL), Ok(Era::Sessions));
@@ -190,7 +194,11 @@ mod tests {
             all.extend_from_slice(headers);
             assert_eq!(check(&all, CALL), expected, "{headers:?}");
         }
-        assert_eq!(check(&[(METHOD, "other")], CALL), Ok(Era::Sessions), "older versions do not know these headers");
+        assert_eq!(
+            check(&[(METHOD, "other")], CALL),
+            Ok(Era::Sessions),
+            "older versions do not know these headers"
+        );
     }
 
     #[test]

@@ -26,7 +26,8 @@ impl Visible {
         let mut operations = Vec::with_capacity(policy.operations().len());
         for operation in policy.operations() {
             let names = &operation.mcp;
-            let is_listed = !(names.tools.is_empty() && names.prompts.is_empty() && names.resources.is_empty());
+            let is_listed =
+                !(names.tools.is_empty() && names.prompts.is_empty() && names.resources.is_empty());
             operations.push(is_listed && is_usable(&inspect(operation)?));
         }
         Ok(Self { operations })

@@ -97,7 +97,9 @@ impl Message {
         let is_answer = members.contains_key("result") || members.contains_key("error");
         let (kind, method) = match (members.remove("method"), members.remove("id"), is_answer) {
             (Some(Value::String(method)), None, false) => (MessageKind::Notification, method),
-            (Some(Value::String(method)), Some(id), false) if is_id(&id) => (MessageKind::Request(id), method),
+            (Some(Value::String(method)), Some(id), false) if is_id(&id) => {
+                (MessageKind::Request(id), method)
+            }
             (None, Some(_), true) => (MessageKind::Response, String::new()),
             _ => return Err(MessageError::NotMessage),
         };
@@ -209,15 +211,24 @@ mod tests {
         );
         let call = call.unwrap();
         assert_eq!((call.id(), call.method.as_str()), (Some(&Value::from("a")), "tools/call"));
-        assert_eq!((call.name.as_deref(), call.protocol_version.as_deref()), (Some("search"), Some("2026-07-28")));
+        assert_eq!(
+            (call.name.as_deref(), call.protocol_version.as_deref()),
+            (Some("search"), Some("2026-07-28"))
+        );
 
-        let read = Message::parse(br#"{"jsonrpc":"2.0","id":-7,"method":"resources/read","params":{"uri":"file:///x"}}"#);
+        let read = Message::parse(
+            br#"{"jsonrpc":"2.0","id":-7,"method":"resources/read","params":{"uri":"file:///x"}}"#,
+        );
         assert_eq!(read.unwrap().name.as_deref(), Some("file:///x"));
-        let list = Message::parse(br#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"name":"x"}}"#).unwrap();
+        let list = Message::parse(br#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"name":"x"}}"#)
+            .unwrap();
         assert_eq!((list.name.as_deref(), list.is_named()), (None, false));
 
         let note = Message::parse(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).unwrap();
-        assert_eq!((note.kind, note.method.as_str()), (MessageKind::Notification, "notifications/initialized"));
+        assert_eq!(
+            (note.kind, note.method.as_str()),
+            (MessageKind::Notification, "notifications/initialized")
+        );
         for body in [r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, r#"{"jsonrpc":"2.0","id":1,"error":{}}"#] {
             assert_eq!(Message::parse(body.as_bytes()).unwrap().kind, MessageKind::Response);
         }

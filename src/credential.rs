@@ -43,6 +43,7 @@ impl fmt::Display for Carrier {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum BearerOther {
     /// It is a bad key: refused, and a conflict beside another carrier.
     #[default]

@@ -13,13 +13,17 @@ pub mod interim;
 pub(crate) use index::{Charges, McpIndex};
 pub use kind::{Kind, OriginRule, PermissionRule, PresetRule, ResourceCount, ResourceRule, RoleRule};
 pub use operation::{Cost, McpNames, Operation, Route};
-pub use plan::{Charge, Dimension, Filter, LimitDef, LimitMode, Meter, Plan, RateCharge, RateDef, Threshold};
+pub use plan::{
+    Charge, Dimension, Filter, LimitDef, LimitMode, Meter, PeriodRule, Plan, RateCharge, RateDef, Threshold,
+};
 pub use routes::{RouteMatch, Router};
 pub use rules::{
     CliNames, CredentialRules, DomainRules, Environment, ExpiryRule, ForeignOrg, HeaderNames, HttpRules,
     Lifecycle, McpRules, ParamNames, PermissionGroup, Role, RotationRule, Template, TenancyRules, UsageRules,
 };
 pub use table::{Named, Table};
+
+use crate::key::format::FormatSet;
 
 /// A product's whole key system, validated.
 ///
@@ -31,6 +35,7 @@ pub struct Policy {
     pub(crate) digest: [u8; 32],
     pub(crate) environments: Table<Environment>,
     pub(crate) default_environment: Option<u16>,
+    pub(crate) formats: FormatSet,
     pub(crate) kinds: Table<Kind>,
     pub(crate) default_kind: u16,
     pub(crate) groups: Box<[PermissionGroup]>,
@@ -86,6 +91,12 @@ impl Policy {
     #[must_use]
     pub fn default_environment(&self) -> Option<&Environment> {
         self.default_environment.and_then(|index| self.environments.at(index))
+    }
+
+    /// The exact texts that are keys, with the indexes of their kinds and environments.
+    #[must_use]
+    pub fn formats(&self) -> &FormatSet {
+        &self.formats
     }
 
     /// The kinds of keys; at least one.

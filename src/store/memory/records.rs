@@ -8,9 +8,9 @@ use crate::key::digest::KeyDigest;
 use crate::key::id::KeyId;
 use crate::key::record::Standing;
 use crate::store::{
-    Applied, AuditDraft, Change, Changed, Changes, CheckLine, CheckState, Conflict, DomainWrite, Expected, Freshness,
-    Generation, Guard, KeyPage, KeyQuery, KeyWrite, OperationRecord, RecordStore, StoreError, StoredKey, TenantKey,
-    TenantPage, TenantQuery, TenantRecord, TenantState, TenantWrite, Touch,
+    Applied, AuditDraft, Change, Changed, Changes, CheckLine, CheckState, Conflict, DomainWrite, Expected,
+    Freshness, Generation, Guard, KeyPage, KeyQuery, KeyWrite, OperationRecord, RecordStore, StoreError,
+    StoredKey, TenantKey, TenantPage, TenantQuery, TenantRecord, TenantState, TenantWrite, Touch,
 };
 use crate::tenant::id::AccountId;
 use parking_lot::Mutex;
@@ -168,7 +168,7 @@ impl RecordStore for MemoryRecords {
     fn audit(&self, account: &AccountId, from: u64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
         let state = self.state.lock();
         let chain = state.audit.get(account).map_or(&[][..], Vec::as_slice);
-        Ok(chain.iter().filter(|entry| entry.number() >= from).take(limit as usize).cloned().collect())
+        Ok(chain.iter().filter(|entry| entry.number >= from).take(limit as usize).cloned().collect())
     }
 
     fn audit_head(&self, account: &AccountId) -> Result<Option<ChainHead>, StoreError> {
@@ -209,7 +209,11 @@ impl RecordStore for MemoryRecords {
 
     fn check(&self) -> Vec<CheckLine> {
         let what = "memory store";
-        vec![CheckLine::new(CheckState::Ok, what, "records end with the process; use `sqlite:PATH` to keep them")]
+        vec![CheckLine::new(
+            CheckState::Ok,
+            what,
+            "records end with the process; use `sqlite:PATH` to keep them",
+        )]
     }
 
     fn close(&self) -> Result<(), StoreError> {
@@ -246,7 +250,7 @@ impl State {
                     ((account_id.clone(), *id), Expected::Version(*expected))
                 }
             };
-            if !matches_version(self.keys.get(&at).map(|key| key.version), expected) {
+            if !expected.is_met_by(self.keys.get(&at).map(|key| key.version)) {
                 return Err(Conflict::Key(i));
             }
             if let KeyWrite::Put { record, .. } = write
@@ -261,7 +265,7 @@ impl State {
                 TenantWrite::Put { record, expected } => (&record.key, *expected),
                 TenantWrite::Delete { key, expected } => (key, Expected::Version(*expected)),
             };
-            if !matches_version(self.tenants.get(key).map(|tenant| tenant.version), expected) {
+            if !expected.is_met_by(self.tenants.get(key).map(|tenant| tenant.version)) {
                 return Err(Conflict::Tenant(i));
             }
         }
@@ -409,8 +413,12 @@ impl State {
             self.tenants.remove(&key);
             self.note(Changed::Tenant(key));
         }
-        let keys: Vec<_> =
-            self.keys.iter().filter(|(_, key)| tenant.covers_key(&key.record)).map(|(at, _)| at.clone()).collect();
+        let keys: Vec<_> = self
+            .keys
+            .iter()
+            .filter(|(_, key)| tenant.covers_key(&key.record))
+            .map(|(at, _)| at.clone())
+            .collect();
         keys.iter().for_each(|at| self.remove_key(at));
         if tenant.org_id.is_none() && tenant.user_id.is_none() {
             self.domains.remove(&tenant.account_id);
@@ -433,12 +441,5 @@ impl State {
             self.changes.retain(|(generation, _)| *generation > upto);
             self.forgotten_upto = upto;
         }
-    }
-}
-
-fn matches_version(version: Option<u64>, expected: Expected) -> bool {
-    match expected {
-        Expected::Absent => version.is_none(),
-        Expected::Version(expected) => version == Some(expected),
     }
 }

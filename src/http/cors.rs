@@ -6,7 +6,6 @@
 
 use super::response::HttpResponse;
 use crate::policy::Policy;
-use crate::policy::model::Operation;
 use std::borrow::Cow;
 
 /// How long a browser may remember a preflight, in seconds.
@@ -35,8 +34,8 @@ pub fn preflight(policy: &Policy, method: &str, path: &str) -> Option<HttpRespon
 
 /// The headers that let a page read the answer to an operation that browsers may call; none for any other.
 #[must_use]
-pub fn answer_headers(operation: &Operation) -> &'static [(&'static str, &'static str)] {
-    if !operation.public {
+pub fn answer_headers(policy: &Policy, operation: &str) -> &'static [(&'static str, &'static str)] {
+    if !policy.operation(operation).is_some_and(|operation| operation.public) {
         return &[];
     }
     &[
@@ -49,12 +48,12 @@ pub fn answer_headers(operation: &Operation) -> &'static [(&'static str, &'stati
 /// The headers a page may send: those of the carriers and of the tenant parameters.
 fn request_headers(policy: &Policy) -> String {
     let mut names = vec!["Content-Type"];
-    for carrier in &policy.credentials().carriers {
+    for carrier in policy.credentials().carriers.iter() {
         names.push(carrier.header().as_str());
     }
     let tenancy = policy.tenancy();
     for param in [&tenancy.org_param, &tenancy.user_param, &tenancy.proof_param] {
-        names.extend(param.header.as_deref());
+        names.extend(param.header.as_ref().map(|name| name.as_str()));
     }
     names.join(", ")
 }

@@ -10,6 +10,8 @@
 //! Nothing here needs a feature, a runtime or a web framework. The feature `tower` adds [`tower`](self::tower), a layer
 //! for any tower service; `axum-08` adds extractors for axum 0.8.
 
+#[cfg(feature = "axum-08")]
+pub mod axum;
 mod body;
 mod challenge;
 pub mod cors;

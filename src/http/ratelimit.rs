@@ -190,7 +190,7 @@ fn warning_state<'p>(policy: &'p Policy, lines: &[Line<'_>], plan: Option<&str>)
         let Some(limit) = policy.limits_under(plan).find(|limit| *limit.name == *line.name) else { continue };
         let reached = || limit.thresholds.iter().filter(|threshold| line.state.percent >= threshold.at);
         let warns = reached().any(|threshold| threshold.action == ThresholdAction::Header);
-        if let (true, Some(last)) = (warns, reached().last())
+        if let (true, Some(last)) = (warns, reached().next_back())
             && fullest.is_none_or(|(percent, _)| line.state.percent > percent)
         {
             fullest = Some((line.state.percent, &last.state));

@@ -28,19 +28,29 @@ pub struct RoutedCall<'p, 'r> {
 #[must_use]
 pub fn find<'p, 'r>(policy: &'p Policy, method: &str, path: &'r str) -> Option<RoutedCall<'p, 'r>> {
     let (operation, found) = policy.operation_for_route(method, path)?;
-    let tenancy = policy.tenancy();
-    let param =
-        |name: &str| found.params.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
-    let resource = operation.resource.as_deref().and_then(|kind| {
-        let (_, id) = found.params.iter().find(|(name, _)| names_resource(name, kind))?;
-        Some(format!("{kind}:{id}"))
-    });
-    Some(RoutedCall {
-        operation,
-        org_id: tenancy.org_param.path.as_deref().and_then(param),
-        user_id: tenancy.user_param.path.as_deref().and_then(param),
-        resource,
-    })
+    Some(RoutedCall::new(policy, operation, found.params))
+}
+
+impl<'p, 'r> RoutedCall<'p, 'r> {
+    /// What the placeholders of a route to this operation say, by the names that the policy gives them.
+    pub(crate) fn new<'n>(
+        policy: &Policy,
+        operation: &'p Operation,
+        params: impl IntoIterator<Item = (&'n str, Cow<'r, str>)>,
+    ) -> Self {
+        let mut call = Self { operation, org_id: None, user_id: None, resource: None };
+        let tenancy = policy.tenancy();
+        for (name, value) in params {
+            if tenancy.org_param.path.as_deref() == Some(name) {
+                call.org_id = Some(value);
+            } else if tenancy.user_param.path.as_deref() == Some(name) {
+                call.user_id = Some(value);
+            } else if let Some(kind) = operation.resource.as_deref().filter(|kind| names_resource(name, kind)) {
+                call.resource = Some(format!("{kind}:{value}"));
+            }
+        }
+        call
+    }
 }
 
 fn names_resource(placeholder: &str, kind: &str) -> bool {

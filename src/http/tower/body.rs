@@ -152,7 +152,7 @@ pub(super) fn own_response<B>(answer: HttpResponse) -> Response<GuardBody<B>> {
 }
 
 /// Adds headers to an answer, in place of its own of the same name; `Vary` joins the answer's own.
-pub(super) fn add_headers<N: AsRef<str>, V: AsRef<str>>(
+pub(crate) fn add_headers<N: AsRef<str>, V: AsRef<str>>(
     headers: &mut HeaderMap,
     added: impl IntoIterator<Item = (N, V)>,
 ) {

@@ -3,6 +3,7 @@
 use super::settings::Settings;
 use crate::authority::Request;
 use crate::http::route::RoutedCall;
+use crate::policy::Policy;
 use http::HeaderMap;
 use http::request::Parts;
 use std::net::IpAddr;
@@ -44,6 +45,19 @@ impl Facts {
         self.org_id = call.org_id.map(Into::into);
         self.user_id = call.user_id.map(Into::into);
         self.resource = call.resource;
+    }
+
+    /// Adds what the placeholders of another router's route say.
+    pub(crate) fn set_placeholders(
+        &mut self,
+        policy: &Policy,
+        operation: &str,
+        placeholders: &[(&str, &str)],
+    ) {
+        if let Some(operation) = policy.operation(operation) {
+            let params = placeholders.iter().map(|(name, value)| (*name, (*value).into()));
+            self.set_route(RoutedCall::new(policy, operation, params));
+        }
     }
 
     pub(crate) fn request_id(&self) -> Option<&str> {

@@ -1,9 +1,10 @@
 //! [`GuardLayer`]: one judgement per request.
 
-use super::body::GuardBody;
+use super::body::{GuardBody, add_headers};
 use super::facts::Facts;
+use super::handler::HandlerGuard;
 use super::runtime::{BoxFuture, Runtime};
-use super::settings::{Settings, admit, finish, granted, refuse, strip_identity};
+use super::settings::{Settings, admit, granted, refuse, strip_identity};
 use crate::authority::Authority;
 use crate::code::Code;
 use crate::http::{HttpResponse, code_response, cors, route};
@@ -31,21 +32,40 @@ use tower_service::Service;
 /// ```
 #[derive(Clone)]
 pub struct GuardLayer {
-    settings: Settings,
-    operation: Option<Arc<str>>,
+    pub(crate) settings: Settings,
+    means: Means,
+}
+
+/// Which operation a request means.
+#[derive(Clone)]
+enum Means {
+    /// What the policy's routes say.
+    Routed,
+    /// This one, always.
+    One(Arc<str>),
+    /// What the handler says.
+    ByHandler,
 }
 
 impl GuardLayer {
     /// A guard that routes by the policy.
     pub fn new(authority: Authority, runtime: impl Runtime) -> Self {
-        Self { settings: Settings::new(authority, runtime), operation: None }
+        Self { settings: Settings::new(authority, runtime), means: Means::Routed }
     }
 
     /// Judges every request as this operation, whatever its path: for a layer around one route. Tenant parameters are
     /// then read from headers and query alone.
     #[must_use]
     pub fn operation(mut self, name: &str) -> Self {
-        self.operation = Some(name.into());
+        self.means = Means::One(name.into());
+        self
+    }
+
+    /// Judges nothing by itself: each handler names its operation to the [`HandlerGuard`], in axum by the extractor
+    /// `Require`. A handler that does not is open to everybody.
+    #[must_use]
+    pub fn by_handler(mut self) -> Self {
+        self.means = Means::ByHandler;
         self
     }
 
@@ -118,38 +138,49 @@ where
         let mut inner = std::mem::replace(&mut self.inner, unready);
         let layer = Arc::clone(&self.layer);
         Box::pin(async move {
+            let settings = &layer.settings;
             let policy = settings.authority.policy();
             let (mut parts, body) = request.into_parts();
             strip_identity(&mut parts.headers);
-            let settings = &layer.settings;
-            let (operation, facts) = match plan(&policy, &layer, &parts) {
+            let planned = match plan(&policy, &layer, &parts) {
                 Ok(planned) => planned,
                 Err(answer) => return Ok(refuse(answer)),
             };
-            let readable = policy.operation(&operation).map_or(&[][..], cors::answer_headers);
-            let decided = settings.judge(&facts, &operation).await;
-            let grant = match granted(&policy, decided, facts.request_id()) {
-                Ok(grant) => Arc::new(grant),
-                Err(answer) => return Ok(with_headers(refuse(answer), readable)),
-            };
-            settings.delay(&grant).await;
-            admit(&mut parts, &grant);
+            let handler = HandlerGuard::new(&layer);
+            if let Some((operation, facts)) = planned {
+                let readable = cors::answer_headers(&policy, &operation);
+                let decided = settings.judge(&facts, &operation).await;
+                let grant = match granted(&policy, decided, facts.request_id()) {
+                    Ok(grant) => Arc::new(grant),
+                    Err(answer) => return Ok(with_headers(refuse(answer), readable.iter().copied())),
+                };
+                settings.delay(&grant).await;
+                handler.note(&policy, &operation, &grant);
+                admit(&mut parts, &grant);
+            }
+            parts.extensions.insert(handler.clone());
             let response = inner.call(Request::from_parts(parts, body)).await?;
-            Ok(with_headers(finish(&policy, &grant, response), readable))
+            let response = response.map(GuardBody::inner);
+            Ok(with_headers(response, handler.take_headers()))
         })
     }
 }
 
-/// What to judge, or the answer where there is nothing to judge.
-fn plan(policy: &Policy, layer: &GuardLayer, parts: &Parts) -> Result<(Arc<str>, Arc<Facts>), HttpResponse> {
-    let mut facts = Facts::of_parts(parts, &layer.settings);
-    let path = parts.uri.path();
+/// What to judge, nothing, or the answer where that is clear already.
+#[allow(clippy::type_complexity, reason = "the pair has no meaning of its own")]
+fn plan(
+    policy: &Policy,
+    layer: &GuardLayer,
+    parts: &Parts,
+) -> Result<Option<(Arc<str>, Arc<Facts>)>, HttpResponse> {
     if let Some(answer) = preflight(policy, parts) {
         return Err(answer);
     }
-    let operation = match &layer.operation {
-        Some(operation) => Arc::clone(operation),
-        None => match route::find(policy, parts.method.as_str(), path) {
+    let mut facts = Facts::of_parts(parts, &layer.settings);
+    let operation = match &layer.means {
+        Means::ByHandler => return Ok(None),
+        Means::One(operation) => Arc::clone(operation),
+        Means::Routed => match route::find(policy, parts.method.as_str(), parts.uri.path()) {
             Some(call) => {
                 let name = Arc::from(&*call.operation.name);
                 facts.set_route(call);
@@ -158,7 +189,7 @@ fn plan(policy: &Policy, layer: &GuardLayer, parts: &Parts) -> Result<(Arc<str>,
             None => return Err(code_response(policy, Code::ResourceNotFound, None, facts.request_id())),
         },
     };
-    Ok((operation, Arc::new(facts)))
+    Ok(Some((operation, Arc::new(facts))))
 }
 
 /// The answer to a browser that asks whether it may send a request.
@@ -170,7 +201,10 @@ fn preflight(policy: &Policy, parts: &Parts) -> Option<HttpResponse> {
     cors::preflight(policy, method, parts.uri.path())
 }
 
-fn with_headers<B>(mut response: Response<GuardBody<B>>, headers: &[(&str, &str)]) -> Response<GuardBody<B>> {
-    super::body::add_headers(response.headers_mut(), headers.iter().copied());
+fn with_headers<B, N: AsRef<str>, V: AsRef<str>>(
+    mut response: Response<GuardBody<B>>,
+    headers: impl IntoIterator<Item = (N, V)>,
+) -> Response<GuardBody<B>> {
+    add_headers(response.headers_mut(), headers);
     response
 }

@@ -9,13 +9,17 @@ mod body;
 mod events;
 mod facts;
 mod guard;
+mod handler;
 mod mcp;
 mod mcp_judge;
 mod runtime;
 mod settings;
 
+#[cfg(feature = "axum-08")]
+pub(crate) use body::add_headers;
 pub use body::{BufferedBody, GuardBody};
 pub use guard::{Guard, GuardLayer};
+pub use handler::HandlerGuard;
 pub use mcp::{McpGuard, McpLayer};
 #[cfg(feature = "axum-08")]
 pub use runtime::TokioRuntime;

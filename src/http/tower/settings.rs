@@ -82,12 +82,7 @@ pub(crate) fn admit(parts: &mut Parts, grant: &Arc<Grant>) {
     parts.extensions.insert(Arc::clone(grant));
 }
 
-/// The answer of the service behind, with what the grant adds.
-pub(crate) fn finish<B>(policy: &Policy, grant: &Grant, response: Response<B>) -> Response<GuardBody<B>> {
-    finish_with(policy, grant, response, GuardBody::inner)
-}
-
-/// The same, with the body as `wrap` makes it.
+/// The answer of the service behind, with what the grant adds and the body as `wrap` makes it.
 pub(crate) fn finish_with<B>(
     policy: &Policy,
     grant: &Grant,

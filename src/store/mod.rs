@@ -20,7 +20,7 @@ pub use change::{
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use query::{KeyFilter, KeyPage, KeyQuery, StandingFilter, StoredKey, TenantPage, TenantQuery, Touch};
-pub use tenant::{TenantKey, TenantLevel, TenantRecord, TenantState};
+pub use tenant::{TenantCount, TenantKey, TenantLevel, TenantRecord, TenantRef, TenantState};
 pub use usage::{Capabilities, UsageEvent, UsageRow, UsageStore};
 
 pub use crate::audit::AuditDraft;
@@ -107,6 +107,17 @@ pub trait RecordStore: Send + Sync {
     /// # Errors
     /// As the trait says.
     fn tenants(&self, query: &TenantQuery) -> Result<TenantPage, StoreError>;
+
+    /// How many tenants that are not deleted there are: the same count that [`Guard::Orgs`] and [`Guard::Users`] check.
+    ///
+    /// # Errors
+    /// As the trait says.
+    fn tenant_count(
+        &self,
+        account: &AccountId,
+        environment: &str,
+        what: TenantCount<'_>,
+    ) -> Result<u64, StoreError>;
 
     /// All verified or pending domains of an account.
     ///

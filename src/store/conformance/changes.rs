@@ -1,12 +1,14 @@
 //! What is written: whole, once, and as it was expected.
 
-use super::samples::{account, at, digest, done, draft, id, key, org, org_key, put, put_tenant, tenant, user_key};
+use super::samples::{
+    account, at, digest, done, draft, id, key, org, org_key, put, put_tenant, tenant, user_key,
+};
 use crate::audit;
 use crate::key::digest::KeyDigest;
 use crate::key::record::Revocation;
 use crate::store::{
-    Applied, Change, Changed, Conflict, Expected, Freshness, Guard, KeyWrite, OperationRecord, RecordStore, TenantKey,
-    TenantState, TenantWrite,
+    Applied, Change, Changed, Conflict, Expected, Freshness, Guard, KeyWrite, OperationRecord, RecordStore,
+    TenantCount, TenantKey, TenantState, TenantWrite,
 };
 use crate::tenant::{Bindings, OrgBinding, Preset, UserBinding, UserId};
 
@@ -98,6 +100,10 @@ pub(super) fn guards_are_judged_after_the_change(store: &dyn RecordStore) {
     done(store, &create(user_key("a", "o2", "u1"), users_at_most(2)));
     done(store, &create(user_key("b", "o1", "u1"), users_at_most(2)));
     done(store, &create(org_key("a", "o1"), users_at_most(2)));
+    let count = |what: TenantCount<'_>| store.tenant_count(&account("a"), "live", what).unwrap();
+    let (o1, o9) = (org("o1"), org("o9"));
+    assert_eq!((count(TenantCount::Users(Some(&o1))), count(TenantCount::Orgs)), (2, 1));
+    assert_eq!((count(TenantCount::Users(None)), count(TenantCount::Users(Some(&o9)))), (0, 0));
     let orgs = Guard::Orgs { account_id: account("a"), environment: "live".into(), max: 1 };
     assert_eq!(conflict(store, &create(org_key("a", "o2"), orgs)), Conflict::Guard(0));
     // A deleted tenant makes room.
@@ -181,7 +187,8 @@ pub(super) fn audit_chains_are_per_account_and_verify(store: &dyn RecordStore) {
 }
 
 pub(super) fn erasing_removes_what_lies_below_and_nothing_else(store: &dyn RecordStore) {
-    for tenant_key in [org_key("a", "o1"), user_key("a", "o1", "u1"), org_key("a", "o10"), org_key("b", "o1")] {
+    for tenant_key in [org_key("a", "o1"), user_key("a", "o1", "u1"), org_key("a", "o10"), org_key("b", "o1")]
+    {
         done(store, &put_tenant(tenant(tenant_key), Expected::Absent));
     }
     let of_org = |n: u8, name: &str| {
@@ -238,7 +245,8 @@ pub(super) fn generations_rise_with_every_change_and_tell_what_changed(store: &d
 
 pub(super) fn parallel_changes_each_stand_once(store: &dyn RecordStore) {
     let capped = |n: u8| {
-        let user = TenantKey::user(account("a"), "live", Some(org("o1")), UserId::from_stored(&format!("u{n}")));
+        let user =
+            TenantKey::user(account("a"), "live", Some(org("o1")), UserId::from_stored(&format!("u{n}")));
         create(user, users_at_most(5))
     };
     let made: usize = std::thread::scope(|scope| {

@@ -7,7 +7,10 @@ use crate::key::format::KeyDisplay;
 use crate::key::id::KeyId;
 use crate::key::record::{KeyRecord, Lineage, Owner};
 use crate::resource::ResourceBinding;
-use crate::store::{Applied, Change, Expected, Generation, KeyWrite, RecordStore, TenantKey, TenantRecord, TenantState, TenantWrite};
+use crate::store::{
+    Applied, Change, Expected, Generation, KeyWrite, RecordStore, TenantKey, TenantRecord, TenantState,
+    TenantWrite,
+};
 use crate::tenant::{AccountId, Bindings, OrgBinding, OrgId, Preset, UserBinding, UserId};
 
 pub(super) fn account(name: &str) -> AccountId {

@@ -57,3 +57,58 @@ fn request_headers(policy: &Policy) -> String {
     }
     names.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: &str = r#"
+        name = "test"
+        [tenancy.org_param]
+        header = "X-Org-Id"
+        [tenancy.user_param]
+        header = "X-User-Id"
+        [kinds.public]
+        class = "publishable"
+        native = "pk"
+        [kinds.public.presets.client]
+        org = ["fixed"]
+        user = ["none"]
+        [kinds.secret]
+        native = "sk"
+        [kinds.secret.presets.client]
+        org = ["fixed"]
+        user = ["none"]
+        [operations.chat]
+        level = "user"
+        public = true
+        routes = ["POST /chat"]
+        [operations.list]
+        level = "org"
+        routes = ["GET /chat"]
+    "#;
+
+    #[test]
+    fn only_public_operations_are_opened_to_browsers() {
+        let policy = Policy::parse(POLICY).unwrap_or_else(|errors| panic!("{errors}"));
+        let answer = preflight(&policy, "POST", "/chat").unwrap();
+        assert_eq!((answer.status, &answer.body), (204, &None));
+        let headers: Vec<String> =
+            answer.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        assert_eq!(
+            headers,
+            [
+                "Access-Control-Allow-Origin: *",
+                "Access-Control-Allow-Methods: POST",
+                "Access-Control-Allow-Headers: Content-Type, authorization, x-api-key, x-org-id, x-user-id, x-user-proof",
+                "Access-Control-Max-Age: 600",
+                "Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
+            ]
+        );
+        for (method, path) in [("GET", "/chat"), ("POST", "/other"), ("OPTIONS", "/chat")] {
+            assert_eq!(preflight(&policy, method, path), None, "{method} {path}");
+        }
+        assert_eq!(answer_headers(&policy, "chat").len(), 3);
+        assert!(answer_headers(&policy, "list").is_empty() && answer_headers(&policy, "none").is_empty());
+    }
+}

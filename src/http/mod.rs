@@ -24,4 +24,7 @@ pub mod route;
 #[cfg(feature = "tower")]
 pub mod tower;
 
+#[cfg(test)]
+mod tests;
+
 pub use response::{HttpResponse, code_response, denial_response, error_response, grant_response, response};

@@ -84,7 +84,7 @@ impl<'a> Refusal<'a> {
         if let Some(state) = denial.refusing_limit() {
             refusal.set_limit(denial, state);
         }
-        refusal.retry_after_s = ratelimit::retry_after_s(denial, request_id);
+        refusal.retry_after_s = ratelimit::retry_after_s(denial, request_id).or(refusal.retry_after_s);
         refusal.retryable = refusal.retry_after_s.is_some();
         refusal
     }

@@ -3,9 +3,10 @@
 use super::refusal::Refusal;
 use super::{challenge, ratelimit};
 use crate::code::Code;
-use crate::decision::{Decision, Denial, Grant, Warning};
+use crate::decision::{Decision, Denial, Grant};
 use crate::error::Error;
 use crate::policy::Policy;
+use crate::tenant::resolve::Warning;
 use std::borrow::Cow;
 
 /// An answer over HTTP, free of any framework.

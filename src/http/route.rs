@@ -45,7 +45,8 @@ impl<'p, 'r> RoutedCall<'p, 'r> {
                 call.org_id = Some(value);
             } else if tenancy.user_param.path.as_deref() == Some(name) {
                 call.user_id = Some(value);
-            } else if let Some(kind) = operation.resource.as_deref().filter(|kind| names_resource(name, kind)) {
+            } else if let Some(kind) = operation.resource.as_deref().filter(|kind| names_resource(name, kind))
+            {
                 call.resource = Some(format!("{kind}:{value}"));
             }
         }
@@ -55,4 +56,57 @@ impl<'p, 'r> RoutedCall<'p, 'r> {
 
 fn names_resource(placeholder: &str, kind: &str) -> bool {
     matches!(placeholder.strip_prefix(kind), Some("" | "Id" | "_id"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: &str = r#"
+        name = "test"
+        resource_types = ["agent"]
+        [tenancy.org_param]
+        path = "orgId"
+        [tenancy.user_param]
+        query = "user_id"
+        [kinds.api]
+        native = "tk"
+        [kinds.api.presets.client]
+        org = ["fixed"]
+        user = ["none"]
+        [operations."servers.read"]
+        level = "org"
+        routes = ["GET /orgs/{orgId}/servers/{serverId}", "GET /agents/{agent}/servers"]
+        [operations."agents.read"]
+        level = "org"
+        resource = "agent"
+        routes = ["GET /orgs/{orgId}/agents/{agentId}", "PUT /orgs/{orgId}/agents/{agent_id}", "POST /users/{user_id}/{agent}"]
+    "#;
+
+    #[test]
+    fn placeholders_name_tenant_and_resource() {
+        let policy = Policy::parse(POLICY).unwrap_or_else(|errors| panic!("{errors}"));
+        let cases = [
+            ("GET", "/orgs/o%201/servers/s", Some(("servers.read", Some("o 1"), None))),
+            ("GET", "/agents/a/servers", Some(("servers.read", None, None))),
+            ("GET", "/orgs/o/agents/a%3Ab", Some(("agents.read", Some("o"), Some("agent:a:b")))),
+            ("PUT", "/orgs/o/agents/a", Some(("agents.read", Some("o"), Some("agent:a")))),
+            ("POST", "/users/u/a", Some(("agents.read", None, Some("agent:a")))),
+            ("POST", "/orgs/o/agents/a", None),
+            ("GET", "/orgs/o/agents/", None),
+            ("GET", "/orgs/o//agents/a", None),
+            ("GET", "/orgs/o/../agents/a", None),
+            ("GET", "/orgs/o/%2e%2e/a", None),
+            ("GET", "/orgs/o%2Fx/agents/a", None),
+            ("GET", "/orgs/o%5cx/agents/a", None),
+        ];
+        for (method, path, expected) in cases {
+            let found = find(&policy, method, path);
+            let found = found.as_ref().map(|call| {
+                assert_eq!(call.user_id, None, "the policy reads no user from the path");
+                (&*call.operation.name, call.org_id.as_deref(), call.resource.as_deref())
+            });
+            assert_eq!(found, expected, "{method} {path}");
+        }
+    }
 }

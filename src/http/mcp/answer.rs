@@ -140,7 +140,9 @@ fn period_word(window_s: Option<u64>) -> &'static str {
     const DAY: u64 = 24 * HOUR;
     let Some(window_s) = window_s else { return "Lifetime" };
     let is_about = |from: u64, to: u64| (from - HOUR..=to + HOUR).contains(&window_s);
-    if window_s == HOUR {
+    if window_s == 60 {
+        "Per-minute"
+    } else if window_s == HOUR {
         "Hourly"
     } else if is_about(DAY, DAY) {
         "Daily"

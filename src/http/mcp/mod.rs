@@ -18,3 +18,6 @@ pub mod headers;
 pub mod listing;
 pub mod message;
 pub mod session;
+
+#[cfg(test)]
+mod tests;

@@ -150,7 +150,7 @@ fn collect<'r>(
     };
     let header = match &names.header {
         Some(_) if sources.headers.are_too_many() => return Err(Fault::Invalid),
-        Some(name) => once(sources.headers.values(name))?,
+        Some(name) => once(sources.headers.values(name.as_str()))?,
         None => None,
     };
     let query = query.map(|value| decode(value).ok_or(Fault::Invalid)).transpose()?;

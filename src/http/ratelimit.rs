@@ -6,11 +6,13 @@
 
 use crate::clock::Timestamp;
 use crate::decision::{Denial, Grant, LimitKind, LimitState};
+use crate::limit::Units;
 use crate::policy::Policy;
 use crate::policy::knobs::ThresholdAction;
-use crate::policy::model::HeaderNames;
+use crate::policy::model::{HeaderNames, LimitDef};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt::Write;
 
 /// The largest integer of a structured field (RFC 9651 section 3.3.1): 15 digits.
@@ -60,20 +62,31 @@ fn jitter_s(wait_s: u64, request_id: Option<&str>) -> u64 {
     u64::try_from(share).unwrap_or(0)
 }
 
-/// A bounded limit that the caller may see.
+/// A limit that the caller may see.
 struct Line<'a> {
     state: &'a LimitState,
     name: &'a str,
     unit: &'a str,
+}
+
+/// A line with the units it is bounded by.
+#[derive(Clone, Copy)]
+struct Bounded<'l, 'a> {
+    line: &'l Line<'a>,
     quota: u64,
     remaining: u64,
 }
 
 impl<'a> Line<'a> {
     fn new(state: &'a LimitState, name: &'a str, unit: &'a str) -> Option<Self> {
-        let quota = state.quota.filter(|_| state.exposed)?;
-        let remaining = state.remaining.unwrap_or_else(|| quota.saturating_sub(state.used));
-        Some(Self { state, name, unit, quota, remaining })
+        state.exposed.then_some(Self { state, name, unit })
+    }
+
+    /// This line under `quota`.
+    fn bounded(&self, quota: u64) -> Bounded<'_, 'a> {
+        let left = quota.saturating_sub(self.state.used);
+        let remaining = self.state.quota.and(self.state.remaining).unwrap_or(left);
+        Bounded { line: self, quota, remaining }
     }
 
     fn reset_s(&self, now: Timestamp) -> Option<u64> {
@@ -83,15 +96,19 @@ impl<'a> Line<'a> {
 
 fn headers(policy: &Policy, lines: &[Line<'_>], now: Timestamp, plan: Option<&str>) -> Vec<Header> {
     let mut headers = Vec::new();
-    if !lines.is_empty() {
-        headers.push((Cow::Borrowed("RateLimit-Policy"), list(lines, push_policy)));
-        headers.push((Cow::Borrowed("RateLimit"), list(lines, |text, line| push_state(text, line, now))));
+    let bounded = || lines.iter().filter_map(|line| line.state.quota.map(|quota| line.bounded(quota)));
+    if bounded().next().is_some() {
+        headers.push((Cow::Borrowed("RateLimit-Policy"), list(bounded(), push_policy)));
+        headers.push((Cow::Borrowed("RateLimit"), list(bounded(), |text, line| push_state(text, line, now))));
     }
     push_product_headers(&mut headers, policy, lines, now, plan);
     headers
 }
 
-fn list(lines: &[Line<'_>], push: impl Fn(&mut String, &Line<'_>)) -> String {
+fn list<'l, 'a: 'l>(
+    lines: impl Iterator<Item = Bounded<'l, 'a>>,
+    push: impl Fn(&mut String, Bounded<'l, 'a>),
+) -> String {
     let mut text = String::new();
     for line in lines {
         if !text.is_empty() {
@@ -103,9 +120,9 @@ fn list(lines: &[Line<'_>], push: impl Fn(&mut String, &Line<'_>)) -> String {
 }
 
 /// `"name";q=quota;w=seconds;qu="unit";pk=:digest:`. Writing to a `String` cannot fail.
-fn push_policy(text: &mut String, line: &Line<'_>) {
+fn push_policy(text: &mut String, Bounded { line, quota, .. }: Bounded<'_, '_>) {
     push_string(text, line.name);
-    let _ = write!(text, ";q={}", line.quota.min(INTEGER_MAX));
+    let _ = write!(text, ";q={}", quota.min(INTEGER_MAX));
     if let Some(window_s) = line.state.window_s {
         let _ = write!(text, ";w={}", window_s.min(INTEGER_MAX));
     }
@@ -117,9 +134,9 @@ fn push_policy(text: &mut String, line: &Line<'_>) {
 }
 
 /// `"name";r=remaining;t=seconds`.
-fn push_state(text: &mut String, line: &Line<'_>, now: Timestamp) {
+fn push_state(text: &mut String, Bounded { line, remaining, .. }: Bounded<'_, '_>, now: Timestamp) {
     push_string(text, line.name);
-    let _ = write!(text, ";r={}", line.remaining.min(INTEGER_MAX));
+    let _ = write!(text, ";r={}", remaining.min(INTEGER_MAX));
     if let Some(seconds) = line.reset_s(now) {
         let _ = write!(text, ";t={}", seconds.min(INTEGER_MAX));
     }
@@ -138,6 +155,8 @@ fn push_string(text: &mut String, value: &str) {
 }
 
 /// The same figures under the names that a product's clients know already, for the tightest quota and the tightest rate.
+///
+/// A soft limit without a cap is told by what the plan includes: nothing ends there, but overage begins.
 fn push_product_headers(
     headers: &mut Vec<Header>,
     policy: &Policy,
@@ -145,55 +164,61 @@ fn push_product_headers(
     now: Timestamp,
     plan: Option<&str>,
 ) {
-    let HeaderNames {
-        quota_limit,
-        quota_remaining,
-        quota_reset,
-        quota_warning,
-        rate_limit,
-        rate_remaining,
-        rate_reset,
-    } = &policy.http().headers;
+    let names = &policy.http().headers;
+    if *names == HeaderNames::default() {
+        return;
+    }
+    let plan = plan.and_then(|name| policy.plans().index(name));
+    let limits: Vec<(&Line<'_>, Option<&LimitDef>)> = lines
+        .iter()
+        .map(|line| (line, policy.limits_under(plan).find(|limit| *limit.name == *line.name)))
+        .collect();
     let groups = [
-        (LimitKind::Quota, [quota_limit, quota_remaining, quota_reset]),
-        (LimitKind::Rate, [rate_limit, rate_remaining, rate_reset]),
+        (LimitKind::Quota, [&names.quota_limit, &names.quota_remaining, &names.quota_reset]),
+        (LimitKind::Rate, [&names.rate_limit, &names.rate_remaining, &names.rate_reset]),
     ];
     for (kind, [limit, remaining, reset]) in groups {
-        let Some(line) = tightest(lines, kind) else { continue };
-        let values =
-            [(limit, Some(line.quota)), (remaining, Some(line.remaining)), (reset, line.reset_s(now))];
+        let of_kind = limits.iter().filter(|(line, _)| line.state.kind == kind);
+        let bounded = of_kind.filter_map(|(line, limit)| {
+            let quota = line.state.quota.or_else(|| limit.and_then(|limit| limit.amount).map(Units::get))?;
+            Some(line.bounded(quota))
+        });
+        let Some(tightest) = bounded.min_by(by_share) else { continue };
+        let values = [
+            (limit, Some(tightest.quota)),
+            (remaining, Some(tightest.remaining)),
+            (reset, tightest.line.reset_s(now)),
+        ];
         for (name, value) in values {
             if let (Some(name), Some(value)) = (name, value) {
                 headers.push((Cow::Owned(name.to_string()), value.to_string()));
             }
         }
     }
-    if let Some((name, state)) = quota_warning.as_ref().zip(warning_state(policy, lines, plan)) {
+    if let Some((name, state)) = names.quota_warning.as_ref().zip(warning_state(&limits)) {
         headers.push((Cow::Owned(name.to_string()), state.to_owned()));
     }
 }
 
-/// The line of this kind with the smallest share left.
-fn tightest<'l, 'a>(lines: &'l [Line<'a>], kind: LimitKind) -> Option<&'l Line<'a>> {
-    lines.iter().filter(|line| line.state.kind == kind).min_by(|a, b| {
-        // remaining_a / quota_a < remaining_b / quota_b, without dividing.
-        let share = |x: &Line<'_>, y: &Line<'_>| u128::from(x.remaining) * u128::from(y.quota.max(1));
-        share(a, b).cmp(&share(b, a))
-    })
+/// By the share that is left: remaining_a / quota_a against remaining_b / quota_b, without dividing.
+fn by_share(a: &Bounded<'_, '_>, b: &Bounded<'_, '_>) -> Ordering {
+    let share =
+        |x: &Bounded<'_, '_>, y: &Bounded<'_, '_>| u128::from(x.remaining) * u128::from(y.quota.max(1));
+    share(a, b).cmp(&share(b, a))
 }
 
-/// The state of the fullest quota among those that have reached a threshold whose action is the warning header.
-fn warning_state<'p>(policy: &'p Policy, lines: &[Line<'_>], plan: Option<&str>) -> Option<&'p str> {
-    let plan = plan.and_then(|name| policy.plans().index(name));
+/// The state of the fullest limit among those that have reached a threshold whose action is the warning header.
+fn warning_state<'p>(limits: &[(&Line<'_>, Option<&'p LimitDef>)]) -> Option<&'p str> {
     let mut fullest: Option<(u16, &str)> = None;
-    for line in lines.iter().filter(|line| line.state.kind == LimitKind::Quota) {
-        let Some(limit) = policy.limits_under(plan).find(|limit| *limit.name == *line.name) else { continue };
-        let reached = || limit.thresholds.iter().filter(|threshold| line.state.percent >= threshold.at);
+    for (line, limit) in limits {
+        let Some(limit) = limit else { continue };
+        let percent = line.state.percent;
+        let reached = || limit.thresholds.iter().filter(|threshold| percent >= threshold.at);
         let warns = reached().any(|threshold| threshold.action == ThresholdAction::Header);
         if let (true, Some(last)) = (warns, reached().next_back())
-            && fullest.is_none_or(|(percent, _)| line.state.percent > percent)
+            && fullest.is_none_or(|(other, _)| percent > other)
         {
-            fullest = Some((line.state.percent, &last.state));
+            fullest = Some((percent, &last.state));
         }
     }
     fullest.map(|(_, state)| state)

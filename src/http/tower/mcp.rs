@@ -1,6 +1,7 @@
 //! [`McpLayer`]: one judgement per message.
 
 use super::body::{BufferedBody, GuardBody};
+use super::mcp_judge::SESSION_ID;
 use super::runtime::{BoxFuture, Runtime};
 use super::settings::{Settings, admit, refuse, strip_identity};
 use crate::authority::Authority;
@@ -119,6 +120,9 @@ where
                 Ok(admitted) => admitted,
                 Err(answer) => return Ok(refuse(answer)),
             };
+            if !admitted.in_session {
+                parts.headers.remove(SESSION_ID);
+            }
             layer.settings.delay(&admitted.grant).await;
             admit(&mut parts, &admitted.grant);
             let request = Request::from_parts(parts, BufferedBody::new(admitted.body.clone()));

@@ -25,12 +25,15 @@ use http_body::Body;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-const SESSION_ID: &str = "mcp-session-id";
+pub(super) const SESSION_ID: &str = "mcp-session-id";
 
 /// A request that may go on to the server.
 pub(super) struct Admitted {
     pub(super) grant: Arc<Grant>,
     pub(super) body: Bytes,
+    /// Whether the request belongs to a session, which then was found to be the caller's. The server must not see a
+    /// session id that nobody checked.
+    pub(super) in_session: bool,
     purpose: Purpose,
 }
 
@@ -92,7 +95,8 @@ impl McpLayer {
         let post = Post { policy, facts, message, session_id };
         let grant = self.judge_message(&post).await?;
         let purpose = self.purpose(&post, opens && era == Era::Sessions).await?;
-        Ok(Admitted { grant: Arc::new(grant), body: body.unwrap_or_default(), purpose })
+        let in_session = post.session_id.is_some();
+        Ok(Admitted { grant: Arc::new(grant), body: body.unwrap_or_default(), in_session, purpose })
     }
 
     /// Judges a request that carries no message: a session's stream is opened, or a session ended.
@@ -118,11 +122,12 @@ impl McpLayer {
         if let Some(id) = &session_id {
             self.check_session(policy, &facts, &grant, id)?;
         }
+        let in_session = session_id.is_some();
         let purpose = match session_id {
             Some(id) if parts.method == Method::DELETE => Purpose::End(id),
             _ => Purpose::Pass,
         };
-        Ok(Admitted { grant: Arc::new(grant), body: Bytes::new(), purpose })
+        Ok(Admitted { grant: Arc::new(grant), body: Bytes::new(), in_session, purpose })
     }
 
     /// The server's answer, with what the guard adds and takes away.

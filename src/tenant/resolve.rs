@@ -12,9 +12,9 @@
 mod org;
 mod user;
 
+pub use crate::policy::knobs::ExtraParam;
+
 use crate::code::Code;
-use crate::policy::knobs::ExtraParam;
-use crate::policy::model::ForeignOrg;
 use crate::tenant::binding::{Bindings, Level};
 use crate::tenant::row::Row;
 use crate::tenant::scope::{ScopeUser, TenantScope};
@@ -47,6 +47,16 @@ pub struct ResolveRules {
     pub extra_param: ExtraParam,
     /// How an org outside a fixed or list binding is answered.
     pub foreign_org: ForeignOrg,
+}
+
+/// How an org outside a fixed or list binding is answered (row A-15).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ForeignOrg {
+    /// 403 `org_mismatch` or `org_not_allowed`.
+    #[default]
+    Forbidden,
+    /// 404 `org_not_found`.
+    NotFound,
 }
 
 /// Whether a key is a secret.

@@ -16,6 +16,7 @@ const MAX_SHOWN: usize = 120;
 pub struct PolicyError {
     line: usize,
     column: usize,
+    width: usize,
     field: String,
     message: String,
     allowed: Vec<String>,
@@ -43,6 +44,12 @@ impl PolicyError {
     #[must_use]
     pub fn column(&self) -> usize {
         self.column
+    }
+
+    /// The column behind the last marked character.
+    #[must_use]
+    pub fn end_column(&self) -> usize {
+        self.column + self.width
     }
 
     /// The field, such as `plans.FREE.limits[0].amount`; empty when the text is not TOML.
@@ -81,6 +88,7 @@ impl PolicyError {
         Self {
             line: before.matches('\n').count() + 1,
             column: column + 1,
+            width,
             field,
             message,
             allowed: Vec::new(),
@@ -133,11 +141,10 @@ impl PolicyError {
 }
 
 impl PolicyErrors {
-    pub(crate) fn new(mut errors: Vec<PolicyError>) -> Self {
+    /// At least one fault, and how many more there are.
+    pub(crate) fn new(mut errors: Vec<PolicyError>, omitted: usize) -> Self {
         errors.sort_by_key(|error| (error.line, error.column));
         errors.dedup();
-        let omitted = errors.len().saturating_sub(MAX_ERRORS);
-        errors.truncate(MAX_ERRORS);
         Self { file: None, errors, omitted }
     }
 
@@ -196,7 +203,7 @@ impl std::error::Error for PolicyErrors {}
 
 impl From<PolicyErrors> for Error {
     fn from(errors: PolicyErrors) -> Self {
-        let detail = errors.to_string();
+        let detail = format!("{} faults\n{errors}", errors.errors.len() + errors.omitted);
         Error::new(ErrorKind::InvalidPolicy, "the policy is not valid")
             .with_detail(detail)
             .with_source(errors)
@@ -242,7 +249,7 @@ mod tests {
             PolicyError::in_text(text, 12..17, "limits[0].amout".into(), "unknown field `amout`".into())
                 .allow(["name", "amount"])
                 .suggest(Some("amount"));
-        let errors = PolicyErrors::new(vec![error]).in_file("acme.toml");
+        let errors = PolicyErrors::new(vec![error], 0).in_file("acme.toml");
         let expected = "acme.toml:2:2: unknown field `amout`; did you mean `amount`?\n  \
                         |\n2 |  amout = 50 # é\n  |  ^^^^^\n  field: limits[0].amout\n  allowed: `name`, `amount`";
         assert_eq!(errors.to_string(), expected);

@@ -7,6 +7,7 @@ use crate::code::Code;
 use crate::key::id::KeyId;
 use crate::limit::{BucketKey, LimitId};
 use crate::tenant::TenantScope;
+use crate::tenant::resolve::Warning;
 use std::fmt;
 
 /// Most limits, rates included, that one call can meet.
@@ -75,6 +76,8 @@ impl Decision {
 #[must_use = "the grant says as which tenant to act"]
 pub struct Grant {
     pub(crate) who: Identity,
+    /// Names of the limits.
+    pub(crate) texts: Texts,
     pub(crate) decided_at: Timestamp,
     pub(crate) policy_revision: u32,
     pub(crate) cost: u64,
@@ -168,7 +171,7 @@ impl Grant {
     /// The state of one limit, such as its name in `texts`.
     #[must_use]
     pub fn limit_name(&self, state: &LimitState) -> &str {
-        self.who.texts.text(state.name)
+        self.texts.text(state.name)
     }
 
     /// What happened besides the allow.
@@ -397,18 +400,6 @@ pub enum Reason {
     ClockUnsettled = 15,
 }
 
-/// A parameter that the policy chose to ignore.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Warning {
-    /// The org parameter contradicted the key and was ignored.
-    OrgIgnored,
-    /// The user parameter contradicted the key and was ignored.
-    UserIgnored,
-    /// Both were.
-    BothIgnored,
-}
-
 /// Facts about a decision, one bit each; the same bits in every language.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Flags(u32);
@@ -583,7 +574,7 @@ pub enum LimitKind {
 }
 
 impl LimitState {
-    const EMPTY: Self = Self {
+    pub(crate) const EMPTY: Self = Self {
         name: Span { start: 0, len: 0 },
         unit: Span { start: 0, len: 0 },
         id: LimitId::from_bytes([0; 16]),
@@ -700,7 +691,8 @@ mod tests {
     #[test]
     fn texts_move_to_the_heap_and_keep_their_spans() {
         let mut texts = Texts::new();
-        let parts: Vec<String> = (0..9).map(|i| char::from(b'a' + i).to_string().repeat(40 + usize::from(i))).collect();
+        let parts: Vec<String> =
+            (0..9).map(|i| char::from(b'a' + i).to_string().repeat(40 + usize::from(i))).collect();
         let spans: Vec<Span> = parts.iter().map(|p| texts.push(p)).collect();
         assert!(texts.heap.is_some());
         for (part, span) in parts.iter().zip(spans) {

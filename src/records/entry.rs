@@ -1,7 +1,9 @@
 //! What the cache holds: records with every name resolved to an index or a bit set, ready to be judged without a look-up.
 
+use crate::address::NetworkList;
 use crate::clock::Timestamp;
 use crate::domain::VerifiedDomain;
+use crate::error::Error;
 use crate::key::digest::{DigestScheme, KeyDigest};
 use crate::key::id::KeyId;
 use crate::key::record::{KeyRecord, PlanAssignment, Standing};
@@ -9,9 +11,11 @@ use crate::origin::OriginPattern;
 use crate::permission::PermissionSet;
 use crate::policy::Policy;
 use crate::resource::ResourceBinding;
+use crate::seal::SealKey;
 use crate::store::{StoreError, StoreErrorKind, StoredKey, TenantKey, TenantRecord, TenantState, Touch};
 use crate::tenant::binding::{Bindings, OrgBinding};
-use ipnet::IpNet;
+use crate::tenant::proof::ProofSecret;
+use crate::tenant::resolve::TenantStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
@@ -50,13 +54,14 @@ pub(crate) struct KeyEntry {
 pub(crate) struct Restrictions {
     pub(crate) resources: ResourceBinding,
     pub(crate) origins: Vec<OriginPattern>,
-    pub(crate) networks: Option<Vec<IpNet>>,
+    pub(crate) networks: Option<NetworkList>,
 }
 
 /// A plan of the policy, and what was agreed for this subject alone.
 #[derive(Clone)]
 pub(crate) struct PlanInForce {
-    pub(crate) index: u16,
+    /// `None` where a record carries only amounts of its own, and no plan.
+    pub(crate) index: Option<u16>,
     pub(crate) assignment: Option<Box<PlanAssignment>>,
 }
 
@@ -66,7 +71,7 @@ pub(crate) struct TenantEntry {
     /// `None`: not registered.
     pub(crate) state: Option<TenantState>,
     pub(crate) plan: Option<PlanInForce>,
-    pub(crate) proof_secret: Option<Box<[u8]>>,
+    proof_secret: Option<Box<[u8]>>,
     /// Of accounts: their domains.
     pub(crate) domains: Box<[VerifiedDomain]>,
     pub(crate) slots: Slots,
@@ -181,16 +186,18 @@ const TOUCH_GRANULARITY_US: i64 = 1_000_000;
 
 impl Restrictions {
     fn resolve(record: &KeyRecord) -> Result<Option<Box<Self>>, StoreError> {
-        let unrestricted =
-            matches!(record.resources, ResourceBinding::None) && record.origins.is_empty() && record.ip_allow.is_none();
+        let unrestricted = matches!(record.resources, ResourceBinding::None)
+            && record.origins.is_empty()
+            && record.ip_allow.is_none();
         if unrestricted {
             return Ok(None);
         }
-        let origins = record.origins.iter().map(|text| {
-            OriginPattern::from_stored(text).map_err(|_| unknown(record, "origin", text))
-        });
+        let origins = record
+            .origins
+            .iter()
+            .map(|text| OriginPattern::from_stored(text).map_err(|_| unknown(record, "origin", text)));
         let networks = record.ip_allow.as_ref().map(|list| {
-            list.iter().map(|text| text.parse().map_err(|_| unknown(record, "network", text))).collect()
+            NetworkList::parse(list).map_err(|error| unknown(record, "network list", &error.to_string()))
         });
         Ok(Some(Box::new(Self {
             resources: record.resources.clone(),
@@ -202,15 +209,17 @@ impl Restrictions {
 
 impl PlanInForce {
     pub(crate) fn resolve(assignment: &PlanAssignment, policy: &Policy) -> Result<Self, StoreError> {
-        let index = policy.plans().index(&assignment.plan).ok_or_else(|| {
-            corrupt(format!("a record has plan `{}`, which the policy does not have", assignment.plan))
-        })?;
+        let index = policy.plans().index(&assignment.plan);
+        if index.is_none() && !assignment.plan.is_empty() {
+            let text = format!("a record has plan `{}`, which the policy does not have", assignment.plan);
+            return Err(corrupt(text));
+        }
         Ok(Self { index, assignment: Some(Box::new(assignment.clone())) })
     }
 
     /// The policy's default plan, assigned to nobody in particular.
     pub(crate) fn default_of(policy: &Policy) -> Option<Self> {
-        policy.usage().default_plan.map(|index| Self { index, assignment: None })
+        policy.usage().default_plan.map(|index| Self { index: Some(index), assignment: None })
     }
 }
 
@@ -236,6 +245,22 @@ impl TenantEntry {
             stale: AtomicBool::new(false),
             used: AtomicBool::new(true),
         })
+    }
+
+    /// How the truth table sees it.
+    pub(crate) fn status(&self) -> TenantStatus {
+        match self.state {
+            None => TenantStatus::Unknown,
+            Some(TenantState::Active) => TenantStatus::Active,
+            Some(TenantState::Suspended) => TenantStatus::Suspended,
+            Some(TenantState::Deleted) => TenantStatus::Deleted,
+        }
+    }
+
+    /// Of accounts: the secret that signs user ids, if there is one and the key it is sealed under is at hand.
+    pub(crate) fn proof_secret(&self, seal_key: Option<&SealKey>) -> Result<Option<ProofSecret>, Error> {
+        let (Some(sealed), Some(seal_key)) = (&self.proof_secret, seal_key) else { return Ok(None) };
+        ProofSecret::unseal(seal_key, &self.key.account_id, sealed).map(Some)
     }
 
     /// Which tenant.

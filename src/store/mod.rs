@@ -5,11 +5,16 @@
 //! All stores pass one public conformance suite (feature `conformance`).
 
 mod change;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 pub mod memory;
 mod query;
 pub mod rows;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 mod tenant;
+mod usage;
 
 pub use change::{
     Applied, Change, Changed, Changes, Conflict, DomainWrite, Expected, Guard, KeyWrite, OperationRecord,
@@ -17,7 +22,8 @@ pub use change::{
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use query::{KeyFilter, KeyPage, KeyQuery, StandingFilter, StoredKey, TenantPage, TenantQuery, Touch};
-pub use tenant::{TenantKey, TenantLevel, TenantRecord, TenantState};
+pub use tenant::{TenantCount, TenantKey, TenantLevel, TenantRecord, TenantRef, TenantState};
+pub use usage::{Capabilities, UsageEvent, UsageRow, UsageStore};
 
 pub use crate::audit::AuditDraft;
 use crate::audit::{AuditEntry, ChainHead};
@@ -103,6 +109,17 @@ pub trait RecordStore: Send + Sync {
     /// # Errors
     /// As the trait says.
     fn tenants(&self, query: &TenantQuery) -> Result<TenantPage, StoreError>;
+
+    /// How many tenants that are not deleted there are: the same count that [`Guard::Orgs`] and [`Guard::Users`] check.
+    ///
+    /// # Errors
+    /// As the trait says.
+    fn tenant_count(
+        &self,
+        account: &AccountId,
+        environment: &str,
+        what: TenantCount<'_>,
+    ) -> Result<u64, StoreError>;
 
     /// All verified or pending domains of an account.
     ///

@@ -11,7 +11,7 @@ use crate::key::id::KeyId;
 use crate::key::record::{KeyRecord, Standing};
 use crate::store::{
     Applied, AuditDraft, Change, Conflict, DomainWrite, Expected, Guard, KeyWrite, OperationRecord,
-    StoreError, TenantKey, TenantRecord, TenantState, TenantWrite,
+    StoreError, TenantCount, TenantKey, TenantRecord, TenantState, TenantWrite,
 };
 use crate::tenant::id::AccountId;
 use std::collections::BTreeMap;
@@ -234,16 +234,10 @@ impl<'a> Plan<'a> {
     fn holds(&self, guard: &Guard) -> Result<bool, StoreError> {
         Ok(match guard {
             Guard::Orgs { account_id, environment, max } => {
-                let is_org = |key: &TenantKey| {
-                    key.environment == *environment && key.org_id.is_some() && key.user_id.is_none()
-                };
-                self.count_tenants(account_id, is_org)? <= *max
+                self.count_tenants(account_id, environment, TenantCount::Orgs)? <= *max
             }
             Guard::Users { account_id, environment, org_id, max } => {
-                let is_user = |key: &TenantKey| {
-                    key.environment == *environment && key.org_id == *org_id && key.user_id.is_some()
-                };
-                self.count_tenants(account_id, is_user)? <= *max
+                self.count_tenants(account_id, environment, TenantCount::Users(org_id.as_ref()))? <= *max
             }
             Guard::Keys { account_id, max } => self.present_keys(account_id)?.len() as u64 <= *max,
             Guard::UniqueName { account_id, id, name } => {
@@ -259,10 +253,11 @@ impl<'a> Plan<'a> {
         })
     }
 
-    fn count_tenants(
+    pub(super) fn count_tenants(
         &self,
         account: &AccountId,
-        counts: impl Fn(&TenantKey) -> bool,
+        environment: &str,
+        what: TenantCount<'_>,
     ) -> Result<u64, StoreError> {
         let mut tenants = BTreeMap::new();
         for row_key in scan_all(self.rows, &layout::tenants_of(account))? {
@@ -275,7 +270,7 @@ impl<'a> Plan<'a> {
             .values()
             .flatten()
             .filter(|tenant| tenant.key.account_id == *account && tenant.state != TenantState::Deleted)
-            .filter(|tenant| counts(&tenant.key));
+            .filter(|tenant| *tenant.key.environment == *environment && what.counts(&tenant.key));
         Ok(counted.count() as u64)
     }
 

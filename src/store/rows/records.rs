@@ -12,8 +12,8 @@ use crate::key::digest::KeyDigest;
 use crate::key::id::KeyId;
 use crate::store::{
     Applied, AuditDraft, Change, Changes, CheckLine, CheckState, Freshness, Generation, KeyPage, KeyQuery,
-    OperationRecord, RecordStore, StoreError, StoreErrorKind, StoredKey, TenantKey, TenantPage, TenantQuery,
-    TenantRecord, Touch,
+    OperationRecord, RecordStore, StoreError, StoreErrorKind, StoredKey, TenantCount, TenantKey, TenantPage,
+    TenantQuery, TenantRecord, Touch,
 };
 use crate::tenant::id::AccountId;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -148,6 +148,15 @@ impl RecordStore for RowRecords {
             page.tenants.push(tenant);
         }
         Ok(page)
+    }
+
+    fn tenant_count(
+        &self,
+        account: &AccountId,
+        environment: &str,
+        what: TenantCount<'_>,
+    ) -> Result<u64, StoreError> {
+        Plan::new(&*self.rows, Timestamp::EPOCH).count_tenants(account, environment, what)
     }
 
     fn domains(&self, account: &AccountId) -> Result<Vec<VerifiedDomain>, StoreError> {

@@ -20,7 +20,10 @@ fn one_form_of_key_for_every_preset() {
 fn the_url_names_the_tenant() {
     let policy = policy("allmcp");
     let tenancy = policy.tenancy();
-    assert_eq!((tenancy.org_param.query.as_deref(), tenancy.user_param.query.as_deref()), (Some("org_id"), Some("user_id")));
+    assert_eq!(
+        (tenancy.org_param.query.as_deref(), tenancy.user_param.query.as_deref()),
+        (Some("org_id"), Some("user_id"))
+    );
     assert!(tenancy.org_param.header.is_none() && tenancy.org_param.path.is_none());
     assert_eq!(
         (tenancy.absent, tenancy.extra_param, tenancy.unknown_tenant),
@@ -28,7 +31,8 @@ fn the_url_names_the_tenant() {
     );
     assert!(tenancy.max_orgs.is_some() && tenancy.max_users_per_org.is_some());
     let extended = super::policy("allmcp-extended");
-    let header = |param: &tenantkit::policy::model::ParamNames| param.header.as_ref().unwrap().as_str().to_owned();
+    let header =
+        |param: &tenantkit::policy::model::ParamNames| param.header.as_ref().unwrap().as_str().to_owned();
     assert_eq!(header(&extended.tenancy().org_param), "x-org-id");
     assert_eq!(header(&extended.tenancy().user_param), "x-user-id");
 }
@@ -37,12 +41,20 @@ fn the_url_names_the_tenant() {
 fn system_tools_are_free_and_every_other_tool_is_a_provider_call() {
     let policy = policy("allmcp");
     for tool in [
-        "list_connections", "list_providers", "connect_provider", "describe_category", "disconnect_provider",
-        "get_usage", "report_issue",
+        "list_connections",
+        "list_providers",
+        "connect_provider",
+        "describe_category",
+        "disconnect_provider",
+        "get_usage",
+        "report_issue",
     ] {
         let found = policy.operation_for_tool(tool).unwrap();
         assert_eq!((&*found.name, cost(&policy, tool), found.level), (tool, 0, Level::User));
-        assert!(found.permissions == Default::default() && found.entitlements == 0, "{tool} is always visible");
+        assert!(
+            found.permissions == Default::default() && found.entitlements == 0,
+            "{tool} is always visible"
+        );
     }
     let tool = policy.operation_for_tool("bitrix24_create_deal").unwrap();
     assert_eq!((&*tool.name, cost(&policy, "provider_tool"), tool.level), ("provider_tool", 1, Level::User));
@@ -56,7 +68,10 @@ fn nothing_is_limited_and_keys_are_revoked() {
     assert!(policy.roles().is_empty() && policy.permission_groups().is_empty());
     assert_eq!(policy.environments().names().collect::<Vec<_>>(), ["default"]);
     let keys = policy.lifecycle();
-    assert_eq!((keys.removal, keys.expiry.need, keys.last_used_on), (Removal::Revoke, Need::None, LastUsedOn::Any));
+    assert_eq!(
+        (keys.removal, keys.expiry.need, keys.last_used_on),
+        (Removal::Revoke, Need::None, LastUsedOn::Any)
+    );
     assert_eq!(&*policy.cli().key_env, "ALLMCP_API_KEY");
 }
 
@@ -66,7 +81,11 @@ fn extended_provider_calls_are_bounded_per_account() {
     let limit = limit(&policy, None, "provider-calls-month");
     assert_eq!((limit.amount, limit.mode), (units(20_000), LimitMode::Hard));
     assert_eq!((&*limit.subject, policy.usage().block), ([Dimension::Account].as_slice(), Block::Counted));
-    let rates: Vec<_> = policy.rates().iter().map(|rate| (&*rate.name, rate.subject.to_vec(), rate.rate.window_us())).collect();
+    let rates: Vec<_> = policy
+        .rates()
+        .iter()
+        .map(|rate| (&*rate.name, rate.subject.to_vec(), rate.rate.window_us()))
+        .collect();
     assert_eq!(
         rates,
         [

@@ -9,7 +9,10 @@ fn one_secret_kind_bound_to_its_owner() {
     assert_eq!(format(&policy, "key", "default"), ("rsk_".into(), 16, 64, (12, 0)));
     assert_eq!(presets(&policy, "key"), [Preset::Solo]);
     assert_eq!(forms(&policy, "key", Preset::Solo), (BindingForm::None, BindingForm::Owner));
-    assert_eq!((kind.role.need, kind.permissions.need, kind.resources.count), (Need::None, Need::None, ResourceCount::None));
+    assert_eq!(
+        (kind.role.need, kind.permissions.need, kind.resources.count),
+        (Need::None, Need::None, ResourceCount::None)
+    );
     assert_eq!(carriers(&policy), ["Authorization: Bearer"]);
     assert_eq!(policy.credentials().digest.word(), "sha256");
     assert_eq!(policy.environments().names().collect::<Vec<_>>(), ["default"]);
@@ -21,9 +24,14 @@ fn keys_are_deleted_and_executions_are_their_last_use() {
     let policy = policy("runstack");
     let keys = policy.lifecycle();
     assert_eq!((keys.owner, keys.removal, keys.tombstone), (Owner::User, Removal::Delete, Tombstone::Audit));
-    assert_eq!((keys.last_used_on, keys.expiry.need, keys.rotation.max_grace_s), (LastUsedOn::Counted, Need::None, 0));
+    assert_eq!(
+        (keys.last_used_on, keys.expiry.need, keys.rotation.max_grace_s),
+        (LastUsedOn::Counted, Need::None, 0)
+    );
     assert_eq!((keys.max_keys, keys.unique_names, keys.keys_manage_keys), (None, false, false));
-    assert!(policy.roles().is_empty() && policy.templates().is_empty() && policy.permission_groups().is_empty());
+    assert!(
+        policy.roles().is_empty() && policy.templates().is_empty() && policy.permission_groups().is_empty()
+    );
 }
 
 #[test]
@@ -49,7 +57,11 @@ fn three_plans_with_one_meter() {
     assert_eq!((policy.usage().plan_on, policy.usage().plan_choice), (PlanOn::Key, PlanChoice::Hook));
     for (plan, amount) in [("FREE", units(50)), ("STARTER", None), ("PRO", None)] {
         let limit = limit(&policy, Some(plan), "executions");
-        assert_eq!((limit.amount, limit.mode, limit.exhausted_status), (amount, LimitMode::Hard, 429), "{plan}");
+        assert_eq!(
+            (limit.amount, limit.mode, limit.exhausted_status),
+            (amount, LimitMode::Hard, 429),
+            "{plan}"
+        );
         assert_eq!(*limit.subject, [Dimension::Key]);
         assert_eq!(&*policy.meters().at(limit.meter).unwrap().name, "executions");
         assert_eq!(limit.basis, Basis::Confirmed);
@@ -79,5 +91,8 @@ fn entitlements_go_with_plans() {
         }
     }
     let (private, _) = policy.operation_for_route("POST", "/private/tools/7").unwrap();
-    assert_eq!(private.entitlements, 1 << policy.entitlements().iter().position(|n| &**n == "private_endpoints").unwrap());
+    assert_eq!(
+        private.entitlements,
+        1 << policy.entitlements().iter().position(|n| &**n == "private_endpoints").unwrap()
+    );
 }

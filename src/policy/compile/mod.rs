@@ -39,6 +39,7 @@ pub(crate) mod bounds {
     pub(crate) const RESOURCE_TYPES: usize = 32;
     pub(crate) const DIMENSIONS: usize = 16;
     pub(crate) const OPERATIONS: usize = 1_024;
+    pub(crate) const NEEDED: usize = 32;
     pub(crate) const ROUTES: usize = 32;
     pub(crate) const MCP_NAMES: usize = 256;
     pub(crate) const METERS: usize = 32;

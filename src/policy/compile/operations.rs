@@ -123,7 +123,7 @@ fn needed(
     permissions: &[String],
 ) -> PermissionSet {
     let mut set = PermissionSet::EMPTY;
-    for (i, name) in permissions.iter().enumerate() {
+    for (i, name) in names::at_most(report, at, permissions, bounds::NEEDED).iter().enumerate() {
         let here = at.index(i);
         match rights.catalogue.need(name) {
             Some(bit) => set = set.union(&bit),

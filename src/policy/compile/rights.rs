@@ -116,7 +116,7 @@ fn implies(report: &mut Report<'_, '_>, document: &Document, all: &[Box<str>]) -
         if from.is_none() {
             report.unknown(&here, Place::Name, "permission", name, known.clone());
         }
-        for (i, target) in implied.iter().enumerate() {
+        for (i, target) in names::at_most(report, &here, implied, MAX_PERMISSIONS).iter().enumerate() {
             match known.clone().position(|candidate| candidate == target) {
                 Some(to) => pairs.extend(from.map(|from| (from, to))),
                 None => report.unknown(&here.index(i), Place::Value, "permission", target, known.clone()),

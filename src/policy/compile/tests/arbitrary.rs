@@ -42,8 +42,9 @@ const PIECES: [&str; 24] = [
     "name = []\n",
 ];
 
-fn ends_well(text: &str) {
-    let Err(faults) = Policy::parse(text) else { return };
+/// Whether it has faults.
+fn ends_well(text: &str) -> bool {
+    let Err(faults) = Policy::parse(text) else { return false };
     assert!((1..=MAX_ERRORS).contains(&faults.iter().len()));
     let lines = text.split('\n').count();
     for fault in &faults {
@@ -52,6 +53,7 @@ fn ends_well(text: &str) {
         assert!(!fault.message().is_empty() && !fault.message().ends_with('.'), "{fault}");
         assert!(fault.to_string().len() < 20_000, "{fault}");
     }
+    true
 }
 
 fn nearest_boundary(text: &str, mut at: usize) -> usize {
@@ -108,7 +110,7 @@ proptest! {
 
 #[test]
 fn hostile_documents_end_too() {
-    let many = |piece: &str| piece.repeat(200_000 / piece.len());
+    let many = |piece: &str| piece.repeat(50_000 / piece.len());
     for text in [
         many("["),
         many("{"),
@@ -117,12 +119,15 @@ fn hostile_documents_end_too() {
         many("\""),
         many("=\n"),
         many("a=1\n"),
-        (0..20_000).map(|i| format!("a{i}=1\n")).collect(),
-        (0..20_000).map(|i| format!("[t{i}]\n")).collect(),
+        (0..5_000).map(|i| format!("a{i}=1\n")).collect(),
+        (0..5_000).map(|i| format!("[t{i}]\n")).collect(),
         format!("name='x'\nentitlements=[{}]", many("'a',")),
         format!("name='x'\n[operations.a]\nlevel='org'\npermission=[{}]", many("'abc',")),
+        // Work that grew with the square of a list would not end here.
+        format!("name='x'\n[domains]\nmethods=[{}]", "'dns',".repeat(160_000)),
+        format!("name='x'\nlimits=[{}]", "{name='l'},".repeat(90_000)),
+        format!("name='x'\npermissions=[{{group='a',names=[{}]}}]", "'p',".repeat(200_000)),
     ] {
-        assert!(Policy::parse(&text).is_err());
-        ends_well(&text);
+        assert!(ends_well(&text));
     }
 }

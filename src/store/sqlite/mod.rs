@@ -28,6 +28,8 @@ mod fork;
 mod generation;
 mod guard;
 mod key_row;
+mod ledger;
+mod ledger_row;
 mod mapped;
 mod queue;
 mod reader;
@@ -36,6 +38,7 @@ mod schema;
 mod session;
 mod sql;
 mod tenant_row;
+mod usage;
 mod word;
 mod writer;
 
@@ -47,12 +50,13 @@ mod tempdir;
 use self::breaker::Breaker;
 use self::fence::{Fence, Instants, UnderLock, coarse_micros, stored_generation};
 use self::fork::ForkMark;
+use self::ledger::Scan;
 use self::queue::{Queue, Verdict};
 use self::reader::Readers;
 use self::session::Session;
 use self::writer::Writer;
 use super::{CheckLine, Freshness, StoreError, StoreErrorKind};
-use crate::clock::monotonic_micros;
+use crate::clock::{Clock, SystemClock, monotonic_micros};
 use crate::entropy::{Entropy, OsEntropy};
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -63,7 +67,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// How a [`SqliteStore`] is opened.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct SqliteOptions {
     /// How long a read, or a write of records, may take. 5 seconds.
@@ -76,6 +80,20 @@ pub struct SqliteOptions {
     pub readers_max: usize,
     /// Whether the schema is made or brought up to date at open; if not, an outdated one is refused. Yes.
     pub migrate: bool,
+    /// The time of the ledger. The system's clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for SqliteOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteOptions")
+            .field("deadline", &self.deadline)
+            .field("exchange_deadline", &self.exchange_deadline)
+            .field("queue_max", &self.queue_max)
+            .field("readers_max", &self.readers_max)
+            .field("migrate", &self.migrate)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for SqliteOptions {
@@ -86,6 +104,7 @@ impl Default for SqliteOptions {
             queue_max: 1_024,
             readers_max: 4,
             migrate: true,
+            clock: Arc::new(SystemClock),
         }
     }
 }
@@ -106,6 +125,7 @@ struct Inner {
     queue: Arc<Queue>,
     readers: Readers,
     breaker: Breaker,
+    scan: Arc<Mutex<Scan>>,
     closed: AtomicBool,
 }
 
@@ -128,6 +148,7 @@ impl SqliteStore {
             fence: Arc::clone(&fence),
             queue: Arc::clone(&queue),
             breaker: Breaker::default(),
+            scan: Arc::default(),
             closed: AtomicBool::new(false),
             database,
             options,
@@ -215,6 +236,18 @@ impl SqliteStore {
             inner.queue.nudge();
         }
         Ok(fresh)
+    }
+
+    fn options(&self) -> &SqliteOptions {
+        &self.inner.options
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.inner.options.clock)
+    }
+
+    fn scan(&self) -> Arc<Mutex<Scan>> {
+        Arc::clone(&self.inner.scan)
     }
 
     fn fence(&self) -> &Fence {

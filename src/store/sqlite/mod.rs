@@ -320,3 +320,6 @@ fn micros(time: Duration) -> i64 {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod usage_tests;

@@ -43,6 +43,10 @@ mod word;
 mod writer;
 
 #[cfg(test)]
+mod board;
+#[cfg(test)]
+mod processes;
+#[cfg(test)]
 mod spawn;
 #[cfg(test)]
 mod tempdir;

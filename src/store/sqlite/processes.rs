@@ -3,7 +3,7 @@
 use super::board::Board;
 use super::spawn::{self, Dice, Fate};
 use super::tempdir::Dir;
-use super::tests::{change_of, done, exchange, key, limit_row, put};
+use super::tests::{change_of, done, exchange, key, limit_row, patient, put};
 use super::*;
 use crate::key::id::KeyId;
 use crate::limit::holder::Holding;
@@ -24,8 +24,7 @@ fn values(dir: &Dir, seed: u64) -> Vec<(&'static str, String)> {
 }
 
 fn open_here() -> SqliteStore {
-    let options = SqliteOptions { exchange_deadline: Duration::from_secs(30), ..SqliteOptions::default() };
-    SqliteStore::open(spawn::text("DATABASE"), options).unwrap()
+    SqliteStore::open(spawn::text("DATABASE"), patient()).unwrap()
 }
 
 fn start_doomed(test: &str, role: &str, mut values: Vec<(&'static str, String)>, fatal: &str) -> Child {
@@ -55,7 +54,7 @@ fn inv_39_a_migration_killed_at_any_statement_leaves_nothing() {
         assert_eq!(tables, 0, "statement {statement} left something");
     }
     assert!(killed > 30, "only {killed} statements");
-    let store = SqliteStore::open(dir.path("keys.db"), SqliteOptions::default()).unwrap();
+    let store = SqliteStore::open(dir.path("keys.db"), patient()).unwrap();
     assert!(matches!(RecordStore::apply(&store, &put(&key(1), Expected::Absent)), Ok(Applied::Done(_))));
 }
 
@@ -134,7 +133,7 @@ fn inv_36_what_was_acknowledged_survives_kill_9() {
         }
     }
     assert!(killed >= 20 && keys.len() > 100 && units > 100, "{killed} killed, {} keys, {units} units", keys.len());
-    let store = SqliteStore::open(dir.path("keys.db"), SqliteOptions::default()).unwrap();
+    let store = SqliteStore::open(dir.path("keys.db"), patient()).unwrap();
     for id in &keys {
         assert!(store.key_by_id(&key(1).account_id, id).unwrap().is_some(), "{id} was acknowledged and is gone");
     }
@@ -203,7 +202,7 @@ fn inv_04_no_process_answers_what_a_returned_change_ended() {
     }
     let dir = Dir::new();
     let board = Board::make(&dir);
-    let store = SqliteStore::open(dir.path("keys.db"), SqliteOptions::default()).unwrap();
+    let store = SqliteStore::open(dir.path("keys.db"), patient()).unwrap();
     let first = crate::key::record::KeyRecord { name: "1".into(), ..key(1) };
     store.apply(&put(&first, Expected::Absent)).unwrap();
     let readers = [0, 1].map(|seed| spawn::start(&path(test), "reader", &values(&dir, seed)));
@@ -256,7 +255,7 @@ fn two_processes_at_full_load_starve_nobody() {
     }
     let dir = Dir::new();
     let _board = Board::make(&dir);
-    drop(SqliteStore::open(dir.path("keys.db"), SqliteOptions::default()).unwrap());
+    drop(SqliteStore::open(dir.path("keys.db"), patient()).unwrap());
     let children = [0, 1].map(|seed| spawn::start(&path(test), "taker", &values(&dir, seed)));
     for child in children {
         let lines = spawn::finish(child);
@@ -266,7 +265,7 @@ fn two_processes_at_full_load_starve_nobody() {
         // The goal is 250 ms; the bound here only tells starvation from a busy machine.
         assert!(longest_us < 2_000_000, "a call waited {longest_us} us");
     }
-    let store = SqliteStore::open(dir.path("keys.db"), SqliteOptions::default()).unwrap();
+    let store = SqliteStore::open(dir.path("keys.db"), patient()).unwrap();
     let limits: [LimitId; 1] = [limit_row().limit_id];
     let (from, until) = (crate::clock::Timestamp::MIN, crate::clock::Timestamp::MAX);
     let rows = crate::store::UsageStore::read(&store, &limits, from, until).unwrap();

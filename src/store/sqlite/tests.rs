@@ -14,9 +14,15 @@ use crate::resource::ResourceBinding;
 use crate::store::{Applied, Change, Changed, Conflict, Expected, Generation, KeyWrite, RecordStore, UsageStore};
 use crate::tenant::{AccountId, Bindings, OrgBinding, OrgId, Preset, UserBinding, UserEntry, UserId};
 
+/// Options for a machine whose disk is busy with other things: no test is about being quick.
+pub(super) fn patient() -> SqliteOptions {
+    let deadline = Duration::from_secs(60);
+    SqliteOptions { deadline, exchange_deadline: deadline, ..SqliteOptions::default() }
+}
+
 /// A store on a file of its own.
 pub(super) fn store(dir: &Dir) -> SqliteStore {
-    SqliteStore::open(dir.path("keys.db"), SqliteOptions::default()).unwrap()
+    SqliteStore::open(dir.path("keys.db"), patient()).unwrap()
 }
 
 /// The `n`-th key of account `acme`.

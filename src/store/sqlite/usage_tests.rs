@@ -3,6 +3,7 @@
 use super::super::memory::MemoryUsage;
 use super::spawn::Dice;
 use super::tempdir::Dir;
+use super::tests::patient;
 use super::*;
 use crate::clock::{ManualClock, Timestamp};
 use crate::limit::batch::{Act, Batch, BatchReply, Item, ItemReply, Request};
@@ -33,8 +34,7 @@ impl Pair {
     fn new(seed: u64) -> Self {
         let dir = Dir::new();
         let clock = Arc::new(ManualClock::new(Timestamp::from_seconds(START_S)));
-        let options = SqliteOptions { clock: clock.clone(), ..SqliteOptions::default() };
-        let options = SqliteOptions { exchange_deadline: Duration::from_secs(30), ..options };
+        let options = SqliteOptions { clock: clock.clone(), ..patient() };
         let mut pair = Self {
             memory: MemoryUsage::with_clock(clock.clone()),
             sqlite: SqliteStore::open(dir.path("keys.db"), options).unwrap(),
@@ -301,7 +301,7 @@ fn erasing_limits_leaves_the_others() {
 #[test]
 fn counts_and_events_are_there_after_reopening() {
     let dir = Dir::new();
-    let open = || SqliteStore::open(dir.path("keys.db"), SqliteOptions::default()).unwrap();
+    let open = || SqliteStore::open(dir.path("keys.db"), patient()).unwrap();
     let first = open();
     let id = LeaseId { holder: HolderId::from_bytes([1; 16]), life: 1 };
     let mut holding = Holding::new(bucket(0), id, 0);

@@ -180,7 +180,7 @@ fn a_cut_audit_chain_shows() {
 fn a_held_write_lock_is_a_time_out_and_nothing_is_written() {
     let dir = Dir::new();
     drop(store(&dir));
-    let options = SqliteOptions { deadline: Duration::from_millis(30), ..SqliteOptions::default() };
+    let options = SqliteOptions { deadline: Duration::from_millis(30), ..patient() };
     let store = SqliteStore::open(dir.path("keys.db"), options).unwrap();
     let stranger = stranger(&store);
     stranger.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -288,7 +288,7 @@ fn a_damaged_file_is_an_error() {
         RecordStore::close(&first).unwrap();
         drop(first);
         damage(&dir.path("keys.db"));
-        let kind = match SqliteStore::open(dir.path("keys.db"), SqliteOptions::default()) {
+        let kind = match SqliteStore::open(dir.path("keys.db"), patient()) {
             Err(e) => e.kind(),
             Ok(store) => store.key_by_digest(&key(1).digest).unwrap_err().kind(),
         };

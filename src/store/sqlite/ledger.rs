@@ -3,8 +3,8 @@
 use super::columns::{Columns, json};
 use super::ledger_row::{
     ALL_BUCKETS, BUCKET, BUCKETS_OF_LIMIT, LEASE, LEASES_OF_BUCKET, LIVE_LEASES, PUT_BUCKET, PUT_LEASE,
-    bucket_values, event_word, key_values, lease_id_values, lease_values, micros, rate_values, read_bucket, read_key,
-    read_lease, read_lease_id, read_rate,
+    bucket_values, event_word, key_values, lease_id_values, lease_values, micros, rate_values, read_bucket,
+    read_key, read_lease, read_lease_id, read_rate,
 };
 use super::sql::{Visit, all, each, first, write};
 use crate::clock::Timestamp;
@@ -80,7 +80,8 @@ impl Rows for Ledger<'_> {
     }
 
     fn operation(&mut self, key: &OperationKey) -> Result<Option<OperationRecord>, Error> {
-        let sql = "SELECT fingerprint, attempt, units, expires_at FROM tk_op WHERE scope = ?1 AND op_key = ?2";
+        let sql =
+            "SELECT fingerprint, attempt, units, expires_at FROM tk_op WHERE scope = ?1 AND op_key = ?2";
         Ok(first(self.connection, sql, params![key.scope.as_bytes(), key.id.as_bytes()], |row| {
             let mut c = Columns::of("tk_op", row);
             Ok(OperationRecord {
@@ -122,7 +123,8 @@ impl Rows for Ledger<'_> {
     }
 
     fn put_refund(&mut self, key: &BucketKey, refund_id: &RefundId, units: Units) -> Result<(), Error> {
-        let sql = "INSERT INTO tk_refund (limit_id, epoch, period_start, refund_id, n) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let sql =
+            "INSERT INTO tk_refund (limit_id, epoch, period_start, refund_id, n) VALUES (?1, ?2, ?3, ?4, ?5)";
         let more = [Value::Blob(refund_id.as_bytes().to_vec()), Value::Integer(units.signed())];
         write(self.connection, sql, params_from_iter(Self::key_and(key, more)?))?;
         Ok(())
@@ -189,7 +191,11 @@ impl UpkeepRows for Ledger<'_> {
             // Before every row: a blob of nothing.
             None => [Value::Blob(Vec::new())].into_iter().chain([(); 4].map(|()| Value::Null)).collect(),
         };
-        values.extend([Value::Integer(micros(Timestamp::MAX)), Value::Integer(micros(before)), limit(SCAN_ROWS)]);
+        values.extend([
+            Value::Integer(micros(Timestamp::MAX)),
+            Value::Integer(micros(before)),
+            limit(SCAN_ROWS),
+        ]);
         let (mut found, mut last, mut seen) = (Vec::new(), None, 0);
         each(self.connection, sql, params_from_iter(values), |row| {
             let mut c = Columns::of("tk_lease", row);
@@ -239,7 +245,8 @@ impl UpkeepRows for Ledger<'_> {
         let sql = "DELETE FROM tk_op WHERE (scope, op_key) IN
                      (SELECT scope, op_key FROM tk_op WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
         let removed = write(self.connection, sql, params![micros(now), limit(max)])?;
-        let sql = "SELECT limit_id, expires_at <= ?2 FROM tk_rate WHERE limit_id > ?1 ORDER BY limit_id LIMIT ?3";
+        let sql =
+            "SELECT limit_id, expires_at <= ?2 FROM tk_rate WHERE limit_id > ?1 ORDER BY limit_id LIMIT ?3";
         let after = self.scan.rate.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
         let (mut due, mut last, mut seen) = (Vec::new(), None, 0);
         let room = max.saturating_sub(removed);
@@ -282,7 +289,8 @@ pub(super) fn each_bucket(
 ) -> Result<(), StoreError> {
     each(connection, ALL_BUCKETS, [], |row| {
         let row = read_usage_row(row)?;
-        let leases = all(connection, LEASES_OF_BUCKET, params_from_iter(key_values(&row.key)?), read_named_lease)?;
+        let leases =
+            all(connection, LEASES_OF_BUCKET, params_from_iter(key_values(&row.key)?), read_named_lease)?;
         let leases: Vec<Lease> = leases.into_iter().map(|(_, lease)| lease).collect();
         visit(&row, &leases);
         Ok(Visit::More)

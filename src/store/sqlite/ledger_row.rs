@@ -5,8 +5,8 @@ use super::failure::corrupt;
 use crate::clock::Timestamp;
 use crate::limit::gcra::RateCell;
 use crate::limit::{
-    Bucket, BucketKey, ConfigVersion, Counters, EventKind, HolderId, Incarnation, Lane, Lease, LeaseId, LeaseState,
-    LimitId, Nonce, Reason, Units,
+    Bucket, BucketKey, ConfigVersion, Counters, EventKind, HolderId, Incarnation, Lane, Lease, LeaseId,
+    LeaseState, LimitId, Nonce, Reason, Units,
 };
 use crate::store::{StoreError, UsageEvent};
 use rusqlite::Row;

@@ -12,7 +12,8 @@ use crate::store::{Applied, Expected, Generation, RecordStore};
 use std::process::Child;
 use std::time::Instant;
 
-const PLACES: [&str; 4] = ["before the mark", "before the commit", "after the commit", "after the publication"];
+const PLACES: [&str; 4] =
+    ["before the mark", "before the commit", "after the commit", "after the publication"];
 
 fn path(test: &str) -> String {
     format!("store::sqlite::processes::{test}")
@@ -42,8 +43,9 @@ fn inv_39_a_migration_killed_at_any_statement_leaves_nothing() {
     let dir = Dir::new();
     let mut killed = 0;
     for statement in 1.. {
-        let child = start_doomed(test, "opener", values(&dir, 0), &format!("migration statement#{statement}"));
-        let fate = spawn::wait(&child);
+        let child =
+            start_doomed(test, "opener", values(&dir, 0), &format!("migration statement#{statement}"));
+        let fate = spawn::end(child);
         if fate == Fate::Exited(0) {
             break;
         }
@@ -132,10 +134,17 @@ fn inv_36_what_was_acknowledged_survives_kill_9() {
             }
         }
     }
-    assert!(killed >= 20 && keys.len() > 100 && units > 100, "{killed} killed, {} keys, {units} units", keys.len());
+    assert!(
+        killed >= 20 && keys.len() > 100 && units > 100,
+        "{killed} killed, {} keys, {units} units",
+        keys.len()
+    );
     let store = SqliteStore::open(dir.path("keys.db"), patient()).unwrap();
     for id in &keys {
-        assert!(store.key_by_id(&key(1).account_id, id).unwrap().is_some(), "{id} was acknowledged and is gone");
+        assert!(
+            store.key_by_id(&key(1).account_id, id).unwrap().is_some(),
+            "{id} was acknowledged and is gone"
+        );
     }
     let limits = [limit_row().limit_id];
     let (from, until) = (crate::clock::Timestamp::MIN, crate::clock::Timestamp::MAX);
@@ -215,7 +224,7 @@ fn inv_04_no_process_answers_what_a_returned_change_ended() {
                     let place = PLACES[usize::try_from(life % 4).unwrap()];
                     let fatal = format!("{place}#{}", 1 + dice.roll(15));
                     let child = start_doomed(test, "writer", values(dir, life), &fatal);
-                    assert_eq!(spawn::wait(&child), Fate::Killed);
+                    assert_eq!(spawn::end(child), Fate::Killed);
                 }
             });
         }

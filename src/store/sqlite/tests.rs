@@ -11,7 +11,9 @@ use crate::limit::batch::{Batch, Item, ItemReply, Request};
 use crate::limit::holder::{Accepted, Ask, Holding};
 use crate::limit::{BucketKey, ConfigVersion, HolderId, LeaseId, LimitId, Nonce, Terms, Units};
 use crate::resource::ResourceBinding;
-use crate::store::{Applied, Change, Changed, Conflict, Expected, Generation, KeyWrite, RecordStore, UsageStore};
+use crate::store::{
+    Applied, Change, Changed, Conflict, Expected, Generation, KeyWrite, RecordStore, UsageStore,
+};
 use crate::tenant::{AccountId, Bindings, OrgBinding, OrgId, Preset, UserBinding, UserEntry, UserId};
 
 /// Options for a machine whose disk is busy with other things: no test is about being quick.
@@ -168,16 +170,6 @@ fn stranger(store: &SqliteStore) -> Connection {
     connection
 }
 
-#[cfg(feature = "conformance")]
-#[test]
-fn the_suite_of_record_stores_passes() {
-    for case in crate::store::conformance::RECORD_CASES {
-        let dir = Dir::new();
-        eprintln!("{}", case.name);
-        (case.run)(&store(&dir));
-    }
-}
-
 #[test]
 fn a_record_comes_back_as_it_was_written() {
     let dir = Dir::new();
@@ -263,7 +255,8 @@ fn the_check_finds_a_sound_store_sound() {
     let lines = RecordStore::check(&store);
     let failed: Vec<_> = lines.iter().filter(|line| line.state == super::super::CheckState::Fail).collect();
     assert!(failed.is_empty(), "{failed:?}");
-    for what in ["sqlite version", "file system", "journal mode", "synchronous", "schema", "generation file"] {
+    for what in ["sqlite version", "file system", "journal mode", "synchronous", "schema", "generation file"]
+    {
         assert!(lines.iter().any(|line| line.what == what), "{what} is missing");
     }
 }
@@ -346,14 +339,21 @@ fn one_failing_call_does_not_touch_its_neighbours() {
                 let again = store.apply(&put(&key(n), Expected::Absent)).unwrap();
                 assert_eq!(again, Applied::Conflict(Conflict::Key(0)));
                 if n == 1 {
-                    assert_eq!(store.apply(&put(&twin, Expected::Absent)).unwrap(), Applied::Conflict(Conflict::Digest));
+                    assert_eq!(
+                        store.apply(&put(&twin, Expected::Absent)).unwrap(),
+                        Applied::Conflict(Conflict::Digest)
+                    );
                 }
                 let panicked: Result<(), _> = store.write(|_| panic!("on purpose"));
                 assert_eq!(panicked.unwrap_err().kind(), StoreErrorKind::Unavailable);
             });
         }
     });
-    assert_eq!(store.freshness().unwrap(), Freshness::At(Generation(13)), "refused changes take no generation");
+    assert_eq!(
+        store.freshness().unwrap(),
+        Freshness::At(Generation(13)),
+        "refused changes take no generation"
+    );
 }
 
 mod states;

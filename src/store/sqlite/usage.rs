@@ -47,7 +47,9 @@ impl UsageStore for SqliteStore {
     fn settle(&self, holder: HolderId, settlement: Settlement) -> Result<usize, Error> {
         let mut settled = 0;
         loop {
-            let run = move |rows: &mut Ledger<'_>, now| maintain::settle(rows, &holder, settlement, now, SETTLE_ROWS);
+            let run = move |rows: &mut Ledger<'_>, now| {
+                maintain::settle(rows, &holder, settlement, now, SETTLE_ROWS)
+            };
             let more = self.ledger(self.options().deadline, run)?;
             settled += more;
             if more < SETTLE_ROWS {
@@ -98,7 +100,8 @@ impl UsageStore for SqliteStore {
         let mut lines = Vec::new();
         self.read(|c| {
             // Buckets and leases must be of one state.
-            let snapshot = c.unchecked_transaction().map_err(|e| super::failure::store_error("reading", &e))?;
+            let snapshot =
+                c.unchecked_transaction().map_err(|e| super::failure::store_error("reading", &e))?;
             each_bucket(&snapshot, |row, leases| {
                 if let Err(mismatch) = crate::limit::audit(&row.bucket, leases.iter()) {
                     let what = format!("bucket {:?}", row.key);

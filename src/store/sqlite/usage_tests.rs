@@ -11,8 +11,8 @@ use crate::limit::gcra::{Rate, RateRequest};
 use crate::limit::holder::{Ask, Holding};
 use crate::limit::maintain::{Configure, Renewal};
 use crate::limit::{
-    Attempt, BucketKey, Carry, ConfigVersion, Credit, CreditAmount, Fingerprint, HolderId, LeaseId, LimitId, Mark,
-    Nonce, Operation, OperationId, OperationKey, OperationScope, RefundId, Settlement, Terms, Units,
+    Attempt, BucketKey, Carry, ConfigVersion, Credit, CreditAmount, Fingerprint, HolderId, LeaseId, LimitId,
+    Mark, Nonce, Operation, OperationId, OperationKey, OperationScope, RefundId, Settlement, Terms, Units,
 };
 use crate::store::{UsageRow, UsageStore};
 
@@ -189,7 +189,8 @@ impl Pair {
             rate: Rate::new(units(5), 10_000_000).unwrap(),
             amount: units(1 + self.roll(4)),
         };
-        let batch = Batch { items: vec![Item { group: None, request: Request::Rate(request) }], ..Batch::default() };
+        let batch =
+            Batch { items: vec![Item { group: None, request: Request::Rate(request) }], ..Batch::default() };
         self.both(|store| store.exchange(&batch));
     }
 
@@ -293,7 +294,9 @@ fn erasing_limits_leaves_the_others() {
     }
     let gone = [bucket(2).limit_id, bucket(3).limit_id];
     pair.both(|store| store.erase(&gone));
-    pair.both(|store| store.read(&gone, Timestamp::MIN, Timestamp::MAX).map(|rows: Vec<UsageRow>| rows.len()));
+    pair.both(|store| {
+        store.read(&gone, Timestamp::MIN, Timestamp::MAX).map(|rows: Vec<UsageRow>| rows.len())
+    });
     let left: Vec<LimitId> = (0..LIMITS).map(|n| bucket(n).limit_id).collect();
     assert_eq!(pair.both(|store| store.read(&left, Timestamp::MIN, Timestamp::MAX)).unwrap().len(), 3);
 }
@@ -306,7 +309,12 @@ fn counts_and_events_are_there_after_reopening() {
     let id = LeaseId { holder: HolderId::from_bytes([1; 16]), life: 1 };
     let mut holding = Holding::new(bucket(0), id, 0);
     let ask = Ask {
-        terms: Terms { ver: version(1), cap: Some(units(10)), included: None, marks: [Mark::new(units(10), 50)].into() },
+        terms: Terms {
+            ver: version(1),
+            cap: Some(units(10)),
+            included: None,
+            marks: [Mark::new(units(10), 50)].into(),
+        },
         period_end: Timestamp::MAX,
         demand: vec![units(6)],
         consume: true,

@@ -158,7 +158,7 @@ impl SqliteStore {
             options,
         });
         let kept = Arc::clone(&inner);
-        let writer = Writer::new(connection, queue, fence);
+        let writer = Writer::new(inner.database.clone(), connection, queue, fence);
         let thread = std::thread::Builder::new().name("tk-sqlite".to_owned()).spawn(move || {
             writer.run();
             drop(kept);

@@ -2,7 +2,9 @@
 
 pub mod clock;
 pub mod code;
+pub mod credential;
 pub mod entropy;
 pub mod error;
+pub mod headers;
 pub mod key;
 pub mod tenant;

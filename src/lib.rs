@@ -1,5 +1,6 @@
 //! Embeddable multi-tenant API keys, tenancy and exact plan limits.
 
+pub mod audit;
 pub mod clock;
 pub mod code;
 pub mod credential;
@@ -7,4 +8,5 @@ pub mod entropy;
 pub mod error;
 pub mod headers;
 pub mod key;
+pub mod resource;
 pub mod tenant;

@@ -8,5 +8,6 @@ pub mod entropy;
 pub mod error;
 pub mod headers;
 pub mod key;
+pub mod policy;
 pub mod resource;
 pub mod tenant;

@@ -180,6 +180,12 @@ impl Serialize for Resource {
     }
 }
 
+impl<'de> Deserialize<'de> for Resource {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&<Box<str>>::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
 impl Serialize for ResourceBinding {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

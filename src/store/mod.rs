@@ -6,17 +6,21 @@
 
 mod change;
 mod error;
+pub mod memory;
 mod query;
+pub mod rows;
 mod tenant;
+mod usage;
 
 pub use change::{
-    Applied, AuditDraft, Change, Changed, Changes, Conflict, DomainWrite, Expected, Guard, KeyWrite, OperationRecord,
-    TenantWrite,
+    Applied, Change, Changed, Changes, Conflict, DomainWrite, Expected, Guard, KeyWrite, OperationRecord, TenantWrite,
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use query::{KeyFilter, KeyPage, KeyQuery, StandingFilter, StoredKey, TenantPage, TenantQuery, Touch};
 pub use tenant::{TenantKey, TenantLevel, TenantRecord, TenantState};
+pub use usage::{Capabilities, UsageEvent, UsageRow, UsageStore};
 
+pub use crate::audit::AuditDraft;
 use crate::audit::{AuditEntry, ChainHead};
 use crate::clock::Timestamp;
 use crate::domain::VerifiedDomain;

@@ -168,7 +168,7 @@ impl RecordStore for MemoryRecords {
     fn audit(&self, account: &AccountId, from: u64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
         let state = self.state.lock();
         let chain = state.audit.get(account).map_or(&[][..], Vec::as_slice);
-        Ok(chain.iter().filter(|entry| entry.number() >= from).take(limit as usize).cloned().collect())
+        Ok(chain.iter().filter(|entry| entry.number >= from).take(limit as usize).cloned().collect())
     }
 
     fn audit_head(&self, account: &AccountId) -> Result<Option<ChainHead>, StoreError> {
@@ -246,7 +246,7 @@ impl State {
                     ((account_id.clone(), *id), Expected::Version(*expected))
                 }
             };
-            if !matches_version(self.keys.get(&at).map(|key| key.version), expected) {
+            if !expected.is_met_by(self.keys.get(&at).map(|key| key.version)) {
                 return Err(Conflict::Key(i));
             }
             if let KeyWrite::Put { record, .. } = write
@@ -261,7 +261,7 @@ impl State {
                 TenantWrite::Put { record, expected } => (&record.key, *expected),
                 TenantWrite::Delete { key, expected } => (key, Expected::Version(*expected)),
             };
-            if !matches_version(self.tenants.get(key).map(|tenant| tenant.version), expected) {
+            if !expected.is_met_by(self.tenants.get(key).map(|tenant| tenant.version)) {
                 return Err(Conflict::Tenant(i));
             }
         }
@@ -433,12 +433,5 @@ impl State {
             self.changes.retain(|(generation, _)| *generation > upto);
             self.forgotten_upto = upto;
         }
-    }
-}
-
-fn matches_version(version: Option<u64>, expected: Expected) -> bool {
-    match expected {
-        Expected::Absent => version.is_none(),
-        Expected::Version(expected) => version == Some(expected),
     }
 }

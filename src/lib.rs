@@ -1,5 +1,6 @@
 //! Embeddable multi-tenant API keys, tenancy and exact plan limits.
 
+pub mod address;
 pub mod audit;
 pub mod clock;
 pub mod code;

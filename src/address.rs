@@ -69,8 +69,8 @@ impl TrustedProxies {
             return peer;
         }
         let name = match &self.header {
-            ForwardedHeader::List(name) => name,
-            ForwardedHeader::Forwarded => &HeaderName::FORWARDED,
+            ForwardedHeader::List(name) => name.as_str(),
+            ForwardedHeader::Forwarded => "forwarded",
         };
         let mut client = peer;
         if headers.are_too_many() {

@@ -43,6 +43,7 @@ impl fmt::Display for Carrier {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum BearerOther {
     /// It is a bad key: refused, and a conflict beside another carrier.
     #[default]
@@ -91,11 +92,25 @@ const RESERVED: [&str; 9] = [
     "user-agent",
 ];
 
+/// Some of a policy's carriers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct CarrierSet(u8);
+
+impl CarrierSet {
+    /// Whether every carrier of `other` is in this set: whether a key that came in `other` may be of a kind that travels
+    /// in these.
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        other.0 & !self.0 == 0
+    }
+}
+
 /// What the caller presented, as presented. `Debug` shows no part of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Credential<'r> {
-    /// One value that may be a key; only [`FormatSet::parse`](crate::key::format::FormatSet::parse) knows.
-    Key(&'r [u8]),
+    /// One value that may be a key; only [`FormatSet::parse`](crate::key::format::FormatSet::parse) knows. With it, the
+    /// carriers it came in: none if it was handed over directly.
+    Key(&'r [u8], CarrierSet),
     /// A Bearer value that is no key of this policy, for the host's authentication of people.
     Human(&'r str),
     /// No carrier: 401 `missing_credential`.
@@ -136,6 +151,13 @@ impl Carriers {
         self.carriers.iter()
     }
 
+    /// These carriers as a set; what is no carrier of the policy is left out.
+    #[must_use]
+    pub fn set_of<'c>(&self, carriers: impl IntoIterator<Item = &'c Carrier>) -> CarrierSet {
+        let position = |carrier: &Carrier| self.carriers.iter().position(|own| own == carrier);
+        carriers.into_iter().filter_map(position).fold(CarrierSet(0), |set, at| CarrierSet(set.0 | 1 << at))
+    }
+
     /// Finds the credential of a request. `is_ours` tells whether a text starts as keys of this policy do
     /// ([`FormatSet::is_ours`](crate::key::format::FormatSet::is_ours)).
     ///
@@ -146,8 +168,8 @@ impl Carriers {
             return Credential::Malformed;
         }
         let mut found = Credential::Missing;
-        for carrier in &self.carriers {
-            let mut values = headers.values(carrier.header());
+        for (at, carrier) in self.carriers.iter().enumerate() {
+            let mut values = headers.values(carrier.header().as_str());
             let Some(value) = values.next() else { continue };
             if values.next().is_some() {
                 return Credential::Conflict;
@@ -156,18 +178,18 @@ impl Carriers {
                 Carrier::Bearer => self.bearer(value, &is_ours),
                 Carrier::ApiKeyHeader(_) => whole_value(value),
             };
-            found = found.join(credential);
+            found = found.join(credential.came_in(CarrierSet(1 << at)));
         }
         found
     }
 
     fn bearer<'r>(&self, value: &'r [u8], is_ours: impl Fn(&[u8]) -> bool) -> Credential<'r> {
         let token = match after_bearer(value) {
-            Credential::Key(token) => token,
+            Credential::Key(token, _) => token,
             refused => return refused,
         };
         if self.bearer_other == BearerOther::Reject || is_ours(token) {
-            return Credential::Key(token);
+            return Credential::Key(token, CarrierSet::default());
         }
         match (self.bearer_other, std::str::from_utf8(token)) {
             (BearerOther::Human, Ok(token)) => Credential::Human(token),
@@ -183,8 +205,15 @@ impl<'r> Credential<'r> {
     pub fn presented(key: &'r [u8]) -> Self {
         match key.len() {
             0 => Self::Missing,
-            1..=MAX_HEADER_VALUE_LEN => Self::Key(key),
+            1..=MAX_HEADER_VALUE_LEN => Self::Key(key, CarrierSet::default()),
             _ => Self::Malformed,
+        }
+    }
+
+    fn came_in(self, carrier: CarrierSet) -> Self {
+        match self {
+            Self::Key(text, _) => Self::Key(text, carrier),
+            other => other,
         }
     }
 
@@ -192,7 +221,7 @@ impl<'r> Credential<'r> {
     fn join(self, other: Self) -> Self {
         match (self, other) {
             (Self::Missing, one) | (one, Self::Missing) => one,
-            (Self::Key(a), Self::Key(b)) if a == b => self,
+            (Self::Key(a, set), Self::Key(b, other)) if a == b => Self::Key(a, CarrierSet(set.0 | other.0)),
             _ => Self::Conflict,
         }
     }
@@ -201,7 +230,7 @@ impl<'r> Credential<'r> {
 impl fmt::Debug for Credential<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Key(_) => "Key(redacted)",
+            Self::Key(..) => "Key(redacted)",
             Self::Human(_) => "Human(redacted)",
             Self::Missing => "Missing",
             Self::Conflict => "Conflict",
@@ -221,7 +250,11 @@ fn whole_value(value: &[u8]) -> Credential<'_> {
     if value.contains(&b',') {
         return Credential::Conflict;
     }
-    if value.iter().all(u8::is_ascii_graphic) { Credential::Key(value) } else { Credential::Malformed }
+    if value.iter().all(u8::is_ascii_graphic) {
+        Credential::Key(value, CarrierSet::default())
+    } else {
+        Credential::Malformed
+    }
 }
 
 /// The value after `Bearer` and one space. Another scheme, or none, is as if the header were absent; but a comma means

@@ -7,6 +7,7 @@ use crate::code::Code;
 use crate::key::id::KeyId;
 use crate::limit::{BucketKey, LimitId};
 use crate::tenant::TenantScope;
+use crate::tenant::resolve::Warning;
 use std::fmt;
 
 /// Most limits, rates included, that one call can meet.
@@ -397,18 +398,6 @@ pub enum Reason {
     ClockUnsettled = 15,
 }
 
-/// A parameter that the policy chose to ignore.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Warning {
-    /// The org parameter contradicted the key and was ignored.
-    OrgIgnored,
-    /// The user parameter contradicted the key and was ignored.
-    UserIgnored,
-    /// Both were.
-    BothIgnored,
-}
-
 /// Facts about a decision, one bit each; the same bits in every language.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Flags(u32);
@@ -700,7 +689,8 @@ mod tests {
     #[test]
     fn texts_move_to_the_heap_and_keep_their_spans() {
         let mut texts = Texts::new();
-        let parts: Vec<String> = (0..9).map(|i| char::from(b'a' + i).to_string().repeat(40 + usize::from(i))).collect();
+        let parts: Vec<String> =
+            (0..9).map(|i| char::from(b'a' + i).to_string().repeat(40 + usize::from(i))).collect();
         let spans: Vec<Span> = parts.iter().map(|p| texts.push(p)).collect();
         assert!(texts.heap.is_some());
         for (part, span) in parts.iter().zip(spans) {

@@ -64,6 +64,7 @@ pub struct VerifiedDomain {
 /// How a domain is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum DomainMethod {
     /// A token in a DNS TXT record.
     Dns,

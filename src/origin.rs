@@ -2,7 +2,7 @@
 //!
 //! An origin is scheme, host and port, nothing else (RFC 6454). It is parsed, brought to the one form browsers send
 //! (lower-case ASCII, default port dropped) and compared whole; there is no match by prefix, suffix or pattern except the
-//! four modes of [`OriginMatch`]. Only honest browsers are bound by this: a program can send any `Origin` it likes.
+//! four modes of [`OriginMatch`](crate::policy::knobs::OriginMatch). Only honest browsers are bound by this: a program can send any `Origin` it likes.
 
 use std::borrow::Cow;
 use std::fmt;

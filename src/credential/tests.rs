@@ -1,16 +1,23 @@
 use super::*;
 use crate::headers::HeaderLine;
-use Credential::{Conflict, Human, Key, Malformed, Missing};
+use Credential::{Conflict, Human, Malformed, Missing};
 
 const GOOD: &[u8] = b"rsk_good";
 const OTHER: &[u8] = b"rsk_other";
+
+/// A key, whatever it came in.
+#[allow(non_snake_case)]
+fn Key(text: &[u8]) -> Credential<'_> {
+    Credential::Key(text, CarrierSet::default())
+}
 
 fn carriers(bearer_other: BearerOther) -> Carriers {
     Carriers::new([Carrier::Bearer, Carrier::ApiKeyHeader(HeaderName::X_API_KEY)], bearer_other).unwrap()
 }
 
 fn extract<'r>(bearer_other: BearerOther, lines: &'r [HeaderLine<'r>]) -> Credential<'r> {
-    carriers(bearer_other).extract(Headers::new(lines), |text| text.starts_with(b"rsk_"))
+    let found = carriers(bearer_other).extract(Headers::new(lines), |text| text.starts_with(b"rsk_"));
+    found.came_in(CarrierSet::default())
 }
 
 /// The same answer whatever becomes of other Bearer values.
@@ -116,6 +123,30 @@ fn am_07_a_bearer_value_of_another_system_follows_the_policy() {
 }
 
 #[test]
+fn rt_32_a_kind_may_travel_in_some_of_the_carriers() {
+    let carriers = carriers(BearerOther::Reject);
+    let bearer = carriers.set_of(&[Carrier::Bearer]);
+    let api_key = carriers.set_of(&[Carrier::ApiKeyHeader(HeaderName::X_API_KEY)]);
+    let came_in = |lines: &[HeaderLine<'_>]| match carriers.extract(Headers::new(lines), |_| true) {
+        Credential::Key(_, set) => set,
+        other => panic!("{other:?}"),
+    };
+    let authorization: HeaderLine<'_> = ("Authorization", b"Bearer rsk_good");
+    assert_eq!(came_in(&[authorization]), bearer);
+    assert_eq!(came_in(&[("X-API-Key", GOOD)]), api_key);
+    let both = came_in(&[("X-API-Key", GOOD), authorization]);
+    assert_eq!(both, carriers.set_of(carriers.iter()));
+    assert!(
+        bearer.contains(bearer)
+            && !bearer.contains(api_key)
+            && !bearer.contains(both)
+            && both.contains(bearer)
+    );
+    assert!(bearer.contains(CarrierSet::default()), "a key that was handed over directly fits every kind");
+    assert_eq!(carriers.set_of(&[Carrier::ApiKeyHeader("x-other".parse().unwrap())]), CarrierSet::default());
+}
+
+#[test]
 fn only_the_carriers_of_the_policy_are_read() {
     let elsewhere: &[HeaderLine<'_>] = &[
         ("Cookie", b"api_key=rsk_good"),
@@ -130,7 +161,8 @@ fn only_the_carriers_of_the_policy_are_read() {
     assert_eq!(bearer_only.extract(Headers::new(&[("X-API-Key", GOOD)]), |_| true), Missing);
     let own =
         Carriers::new([Carrier::ApiKeyHeader("Api-Token".parse().unwrap())], BearerOther::Reject).unwrap();
-    assert_eq!(own.extract(Headers::new(&[("api-token", GOOD)]), |_| true), Key(GOOD));
+    let found = own.extract(Headers::new(&[("api-token", GOOD)]), |_| true);
+    assert_eq!(found, Credential::Key(GOOD, own.set_of(own.iter())));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::net::Ipv4Addr;
 )]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum OriginMatch {
     /// `https://app.example.com`: this scheme, host and port.
     #[default]

@@ -2,7 +2,7 @@
 
 use super::{Origin, OriginPattern};
 use crate::code::Code;
-use crate::headers::{HeaderName, Headers};
+use crate::headers::Headers;
 
 /// What a request says about its page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub enum PresentedOrigin<'r> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum MissingOrigin {
     /// It is refused.
     #[default]
@@ -33,7 +34,7 @@ impl<'r> PresentedOrigin<'r> {
     /// Reads the request's headers.
     #[must_use]
     pub fn from_headers(headers: Headers<'r>) -> Self {
-        let mut values = headers.values(&HeaderName::ORIGIN);
+        let mut values = headers.values("origin");
         let value = values.next();
         if values.next().is_some() {
             return Self::Unusable;

@@ -48,17 +48,6 @@ knobs! {
         Always "always",
     }
 
-    /// What a `Authorization: Bearer` value that is no key of this policy means.
-    BearerOther {
-        /// It is refused.
-        #[default]
-        Reject "reject",
-        /// It is left to another authenticator and not read.
-        Ignore "ignore",
-        /// It is a person's token and goes to the host's own authenticator.
-        Human "human",
-    }
-
     /// How keys are turned into what is stored.
     DigestScheme {
         /// SHA-256 of the whole key.
@@ -83,8 +72,6 @@ knobs! {
         Open "open",
         /// User axis only: no user is fine for operations of org level, else as `open`.
         Optional "optional",
-        /// User axis of publishable kinds only: all callers share one anonymous user that no parameter can name.
-        Anonymous "anonymous",
     }
 
     /// Whether list and open bindings get a default when the issuer names none.
@@ -134,28 +121,6 @@ knobs! {
         Required "required",
     }
 
-    /// How the `Origin` of a request is compared with the key's list.
-    OriginMatch {
-        /// Scheme, host and port are equal.
-        #[default]
-        Exact "exact",
-        /// `*.` at the start of a listed host stands for exactly one label.
-        Subdomain "subdomain",
-        /// Only the hosts are compared.
-        Host "host",
-        /// Any origin passes; one must still be there unless `missing_origin` allows its absence.
-        Any "any",
-    }
-
-    /// What a request without an `Origin` means for a key with an origin list.
-    MissingOrigin {
-        /// 403 `origin_required`.
-        #[default]
-        Reject "reject",
-        /// It passes.
-        Allow "allow",
-    }
-
     /// What an empty origin list means.
     EmptyOrigins {
         /// Such a key is not created.
@@ -174,26 +139,6 @@ knobs! {
         /// 403 `secret_key_in_browser`, and an audit line.
         #[default]
         Reject "reject",
-    }
-
-    /// How a domain is verified.
-    DomainMethod {
-        /// A token in a DNS TXT record.
-        #[default]
-        Dns "dns",
-        /// A token in a file under `/.well-known/`.
-        Http "http",
-    }
-
-    /// Who the request acts for at least; the words of the document for [`crate::tenant::Level`].
-    LevelWord {
-        /// The account as a whole: no tenant parameter is accepted.
-        Account "account",
-        /// An org; a user may be named too.
-        Org "org",
-        /// A user.
-        #[default]
-        User "user",
     }
 
     /// When units count.
@@ -344,7 +289,7 @@ knobs! {
     }
 
     /// Which number thresholds, pages and bills go by.
-    Basis {
+    BasisWord {
         /// Units reported as used.
         #[default]
         Confirmed "confirmed",
@@ -353,7 +298,7 @@ knobs! {
     }
 
     /// Whether a threshold that fired can fire again in the same period.
-    Rearm {
+    RearmWord {
         /// No.
         #[default]
         Never "never",
@@ -388,5 +333,24 @@ knobs! {
         Record "record",
         /// The commit fails with the number of unrecorded units.
         Error "error",
+    }
+}
+
+impl From<BasisWord> for crate::limit::Basis {
+    fn from(word: BasisWord) -> Self {
+        match word {
+            BasisWord::Confirmed => Self::Confirmed,
+            BasisWord::Charged => Self::Charged,
+        }
+    }
+}
+
+impl From<RearmWord> for crate::limit::Rearm {
+    fn from(word: RearmWord) -> Self {
+        match word {
+            RearmWord::Never => Self::Never,
+            RearmWord::OnRecover => Self::OnRecover,
+            RearmWord::OnChange => Self::OnChange,
+        }
     }
 }

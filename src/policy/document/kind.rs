@@ -1,9 +1,8 @@
 //! Kinds of keys, as the document has them.
 
 use super::OneOrMany;
-use crate::policy::knobs::{
-    BindingForm, EmptyOrigins, KindClass, MissingOrigin, Need, OriginMatch, Reveal, SecretWithOrigin, UserProof,
-};
+use crate::origin::{MissingOrigin, OriginMatch};
+use crate::policy::knobs::{BindingForm, EmptyOrigins, KindClass, Need, Reveal, SecretWithOrigin, UserProof};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use std::collections::BTreeMap;
@@ -206,7 +205,8 @@ impl<'de> Deserialize<'de> for AlphabetDoc {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<AlphabetDoc, A::Error> {
-                CustomAlphabet::deserialize(de::value::MapAccessDeserializer::new(members)).map(AlphabetDoc::Custom)
+                CustomAlphabet::deserialize(de::value::MapAccessDeserializer::new(members))
+                    .map(AlphabetDoc::Custom)
             }
         }
 

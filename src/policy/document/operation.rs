@@ -1,7 +1,8 @@
 //! Operations and meters, as the document has them.
 
 use super::OneOrMany;
-use crate::policy::knobs::{CountOn, LevelWord};
+use crate::policy::knobs::CountOn;
+use crate::tenant::Level;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ pub(crate) struct OperationDoc {
     /// What people see. Left out: the name.
     pub(crate) label: Option<String>,
     /// Whom it acts for: the account, an org, a user. Required.
-    pub(crate) level: Option<LevelWord>,
+    pub(crate) level: Option<Level>,
     /// Whether publishable kinds may call it.
     pub(crate) public: bool,
     /// The kinds that may call it. Left out: all publishable kinds if it is public, else all secret ones.

@@ -1,6 +1,8 @@
 //! Plans, limits and rates, as the document has them.
 
-use crate::policy::knobs::{Basis, OnHoldTimeout, OnPlanChange, Overrun, RateMode, Rearm, ThresholdAction, Who};
+use crate::policy::knobs::{
+    BasisWord, OnHoldTimeout, OnPlanChange, Overrun, RateMode, RearmWord, ThresholdAction, Who,
+};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IntoDeserializer, MapAccess, Visitor};
 use std::fmt;
@@ -57,9 +59,9 @@ pub(crate) struct LimitDoc {
     /// Whether callers whose key reaches less than the subject see what remains.
     pub(crate) expose: bool,
     /// What thresholds, pages and bills go by.
-    pub(crate) basis: Basis,
+    pub(crate) basis: BasisWord,
     /// Whether thresholds fire again in one period.
-    pub(crate) rearm: Rearm,
+    pub(crate) rearm: RearmWord,
     /// What a plan change does to the count.
     pub(crate) on_plan_change: OnPlanChange,
     /// What becomes of a reservation held for longer than 5 minutes.
@@ -174,10 +176,10 @@ pub(crate) struct PeriodTable {
     /// The IANA time zone of the calendar, such as `Europe/Berlin`. Default `UTC`.
     pub(crate) zone: Option<String>,
     /// With `every = "week"`: the first day, such as `sunday`. Default `monday`.
-    pub(crate) week_start: Option<Weekday>,
+    pub(crate) week_start: Option<WeekdayWord>,
     /// Where periods begin: `plan_start` or an instant, for `every = "month"` and `"year"` and for `length_s`.
     pub(crate) anchor: Option<String>,
-    /// A fixed length in seconds, 1 to 3155760000, instead of `every`.
+    /// A fixed length in seconds, 1 to 3153600000, instead of `every`.
     pub(crate) length_s: Option<u64>,
 }
 
@@ -202,9 +204,9 @@ pub(crate) enum Every {
 
 /// A day of the week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Weekday"))]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Weekday {
+pub(crate) enum WeekdayWord {
     /// Monday.
     Monday,
     /// Tuesday.
@@ -229,7 +231,9 @@ impl<'de> Deserialize<'de> for PeriodDoc {
             type Value = PeriodDoc;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a word such as `lifetime` or `month` in quotes, or a table with `every` or `length_s`")
+                f.write_str(
+                    "a word such as `lifetime` or `month` in quotes, or a table with `every` or `length_s`",
+                )
             }
 
             fn visit_str<E: de::Error>(self, word: &str) -> Result<PeriodDoc, E> {

@@ -33,7 +33,10 @@ fn drop_nulls(schema: &mut Value) {
                     let reference = only.get("$ref").cloned();
                     if let Some(reference) = reference {
                         members.remove("anyOf");
-                        members.insert("allOf".to_owned(), Value::Array(vec![serde_json::json!({ "$ref": reference })]));
+                        members.insert(
+                            "allOf".to_owned(),
+                            Value::Array(vec![serde_json::json!({ "$ref": reference })]),
+                        );
                     }
                 }
             }

@@ -1,6 +1,8 @@
 //! Credentials, tenancy and domains, as the document has them.
 
-use crate::policy::knobs::{Absent, BearerOther, DigestScheme, DomainMethod, ExtraParam, UnknownTenant};
+use crate::credential::BearerOther;
+use crate::domain::DomainMethod;
+use crate::policy::knobs::{Absent, DigestScheme, ExtraParam, UnknownTenant};
 use serde::Deserialize;
 
 /// How keys arrive and what is stored of them.

@@ -1,11 +1,11 @@
 //! Kinds of keys: what they look like, where they may travel and what they may be bound to.
 
-use super::interim::{Carrier, DisplayRule, Preset};
 use super::table::Named;
-use crate::policy::knobs::{
-    BindingForm, EmptyOrigins, KindClass, MissingOrigin, Need, OriginMatch, Reveal, SecretWithOrigin,
-    UserProof,
-};
+use crate::credential::Carriers;
+use crate::key::format::DisplayRule;
+use crate::origin::{MissingOrigin, OriginMatch};
+use crate::policy::knobs::{BindingForm, EmptyOrigins, KindClass, Need, Reveal, SecretWithOrigin, UserProof};
+use crate::tenant::Preset;
 
 /// A kind of key.
 #[derive(Clone, Debug)]
@@ -23,8 +23,9 @@ pub struct Kind {
     pub display: DisplayRule,
     /// Whether the text can be shown again.
     pub reveal: Reveal,
-    /// The carriers this kind may arrive in, in the order in which they are read.
-    pub carriers: Box<[Carrier]>,
+    /// The carriers of this kind, where they are fewer than the policy's: read the headers again with these, and a key
+    /// that is not found counts as absent.
+    pub carriers: Option<Carriers>,
     /// The presets its keys may have; the first is the default.
     pub presets: Box<[PresetRule]>,
     /// Roles.
@@ -42,8 +43,6 @@ pub struct Kind {
     /// How long, in seconds, a session or conversation opened with such a key may rest before it ends. The MCP guard
     /// ends its own sessions; a host asks for this to end its conversations.
     pub session_idle_s: Option<u32>,
-    /// Plans its keys may have, as a bit set over [`super::Policy::plans`]; all, unless the policy narrows it.
-    pub plans: u64,
 }
 
 /// What keys of one preset may be bound to.
@@ -72,8 +71,8 @@ pub struct RoleRule {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct PermissionRule {
-    /// Whether single permissions or a template may be given.
-    pub allowed: bool,
+    /// Never, possibly, always: what is required must be chosen, by name or by template.
+    pub need: Need,
     /// What a key gets when nothing is chosen (RT-13), as the policy writes it. Empty is nothing.
     pub default: Box<[Box<str>]>,
 }

@@ -10,16 +10,21 @@ pub mod table;
 
 pub mod interim;
 
-pub(crate) use index::{Charges, McpIndex};
+pub(crate) use index::{ChargeRow, Charges, McpIndex, NameIndex};
 pub use kind::{Kind, OriginRule, PermissionRule, PresetRule, ResourceCount, ResourceRule, RoleRule};
 pub use operation::{Cost, McpNames, Operation, Route};
-pub use plan::{Charge, Dimension, Filter, LimitDef, LimitMode, Meter, Plan, RateCharge, RateDef, Threshold};
+pub use plan::{
+    Charge, Dimension, Filter, LimitDef, LimitMode, Meter, PeriodRule, Plan, RateCharge, RateDef, Threshold,
+};
 pub use routes::{RouteMatch, Router};
 pub use rules::{
     CliNames, CredentialRules, DomainRules, Environment, ExpiryRule, ForeignOrg, HeaderNames, HttpRules,
     Lifecycle, McpRules, ParamNames, PermissionGroup, Role, RotationRule, Template, TenancyRules, UsageRules,
 };
 pub use table::{Named, Table};
+
+use crate::key::format::FormatSet;
+use interim::Catalogue;
 
 /// A product's whole key system, validated.
 ///
@@ -31,8 +36,10 @@ pub struct Policy {
     pub(crate) digest: [u8; 32],
     pub(crate) environments: Table<Environment>,
     pub(crate) default_environment: Option<u16>,
+    pub(crate) formats: FormatSet,
     pub(crate) kinds: Table<Kind>,
     pub(crate) default_kind: u16,
+    pub(crate) permissions: Catalogue,
     pub(crate) groups: Box<[PermissionGroup]>,
     pub(crate) roles: Table<Role>,
     pub(crate) templates: Table<Template>,
@@ -88,6 +95,12 @@ impl Policy {
         self.default_environment.and_then(|index| self.environments.at(index))
     }
 
+    /// The exact texts that are keys, with the indexes of their kinds and environments.
+    #[must_use]
+    pub fn formats(&self) -> &FormatSet {
+        &self.formats
+    }
+
     /// The kinds of keys; at least one.
     #[must_use]
     pub fn kinds(&self) -> &Table<Kind> {
@@ -128,6 +141,12 @@ impl Policy {
     #[must_use]
     pub fn template(&self, name: &str) -> Option<&Template> {
         self.templates.named(name)
+    }
+
+    /// The permissions and what they imply.
+    #[must_use]
+    pub fn permissions(&self) -> &Catalogue {
+        &self.permissions
     }
 
     /// The permissions as they are shown, group by group.

@@ -1,8 +1,9 @@
 //! Operations: what a request does, what it needs and what it costs.
 
-use super::interim::{Level, PermissionSet};
+use super::interim::PermissionSet;
 use super::table::Named;
 use crate::policy::knobs::CountOn;
+use crate::tenant::Level;
 
 /// Something that requests do.
 #[derive(Clone, Debug)]

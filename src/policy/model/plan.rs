@@ -1,10 +1,13 @@
 //! Plans, limits and rates: how much of what may be used.
 
-use super::interim::{Period, Rate};
 use super::table::Named;
-use crate::policy::knobs::{
-    Basis, OnHoldTimeout, OnPlanChange, Overrun, RateMode, Rearm, ThresholdAction, Who,
-};
+use crate::clock::Timestamp;
+use crate::limit::gcra::Rate;
+use crate::limit::period::{AnchorUnit, Period, Zone};
+use crate::limit::{Basis, Rearm, Units};
+use crate::policy::knobs::{OnHoldTimeout, OnPlanChange, Overrun, RateMode, ThresholdAction, Who};
+use std::borrow::Cow;
+use std::num::NonZeroU32;
 
 /// Something that is counted.
 #[derive(Clone, Debug)]
@@ -49,9 +52,9 @@ pub struct LimitDef {
     /// Whose count it is, besides the account.
     pub subject: Box<[Dimension]>,
     /// The time that is counted over.
-    pub period: Period,
-    /// Units, at most 2^53 - 1; `None` counts without a bound.
-    pub amount: Option<u64>,
+    pub period: PeriodRule,
+    /// Units; `None` counts without a bound.
+    pub amount: Option<Units>,
     /// What happens at the amount.
     pub mode: LimitMode,
     /// States and actions on the way, by rising percentage.
@@ -74,6 +77,26 @@ pub struct LimitDef {
     pub on_hold_timeout: OnHoldTimeout,
     /// What happens to units used beyond a reservation.
     pub overrun: Overrun,
+}
+
+/// The time that a limit counts over, before it is known whose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PeriodRule {
+    /// The same for every subject.
+    Known(Period),
+    /// Months or years from the instant at which the subject got its plan.
+    FromPlanStart {
+        /// Which unit.
+        unit: AnchorUnit,
+        /// Whose calendar.
+        zone: Zone,
+    },
+    /// A fixed length from the instant at which the subject got its plan.
+    FixedFromPlanStart {
+        /// The length in seconds.
+        length_s: NonZeroU32,
+    },
 }
 
 /// One bound on how fast a subject may go on.
@@ -109,7 +132,7 @@ pub enum LimitMode {
     /// Go on, marked as over the included amount, up to the cap if there is one.
     Soft {
         /// The most units that can be admitted, at least the amount; `None` for no bound.
-        overage_cap: Option<u64>,
+        overage_cap: Option<Units>,
     },
     /// Go on slowly: at this rate, with a hint to delay the call.
     Slow {
@@ -151,8 +174,8 @@ pub enum Dimension {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Filter {
-    /// Kinds, one bit each; people count as every kind.
-    pub kinds: u64,
+    /// Keys of these kinds, one bit each; `None` for every key and for people.
+    pub kinds: Option<u64>,
     /// Environments, one bit each.
     pub environments: u64,
     /// Which users, for subjects with a user.
@@ -180,10 +203,26 @@ pub struct RateCharge {
     pub cost: Option<u16>,
 }
 
+impl PeriodRule {
+    /// The period of a subject that got its plan at `plan_start`.
+    #[must_use]
+    pub fn of(&self, plan_start: Timestamp) -> Cow<'_, Period> {
+        match self {
+            Self::Known(period) => Cow::Borrowed(period),
+            Self::FromPlanStart { unit, zone } => {
+                Cow::Owned(Period::Anchored { unit: *unit, anchor: plan_start, zone: zone.clone() })
+            }
+            Self::FixedFromPlanStart { length_s } => {
+                Cow::Owned(Period::Fixed { length_s: *length_s, anchor: plan_start })
+            }
+        }
+    }
+}
+
 impl LimitDef {
     /// The most units that can be admitted in a period; `None` is unlimited.
     #[must_use]
-    pub fn cap(&self) -> Option<u64> {
+    pub fn cap(&self) -> Option<Units> {
         match self.mode {
             LimitMode::Soft { overage_cap } => overage_cap,
             LimitMode::Hard | LimitMode::Slow { .. } => self.amount,
@@ -194,17 +233,19 @@ impl LimitDef {
 impl Threshold {
     /// The mark in units: the smallest count that reaches this percentage of `amount`.
     #[must_use]
-    pub fn mark(&self, amount: u64) -> u64 {
-        let units = u128::from(amount) * u128::from(self.at);
-        u64::try_from(units.div_ceil(100)).unwrap_or(u64::MAX)
+    pub fn mark(&self, amount: Units) -> Units {
+        let units = u128::from(amount.get()) * u128::from(self.at);
+        u64::try_from(units.div_ceil(100)).ok().and_then(Units::new).unwrap_or(Units::MAX)
     }
 }
 
 impl Filter {
-    /// Whether it lets a call of this kind and environment through to the limit. `None` for a person.
+    /// Whether the limit applies to a call by a key of this kind (`None`: by a person) in this environment. Who the user
+    /// is, is still to be asked.
     #[must_use]
     pub fn matches(&self, kind_bit: Option<u64>, environment_bit: u64) -> bool {
-        kind_bit.is_none_or(|bit| self.kinds & bit != 0) && self.environments & environment_bit != 0
+        let kind = self.kinds.is_none_or(|kinds| kind_bit.is_some_and(|bit| kinds & bit != 0));
+        kind && self.environments & environment_bit != 0
     }
 }
 

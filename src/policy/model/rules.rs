@@ -1,12 +1,15 @@
 //! The rules of a policy that belong to no kind, operation or plan.
 
-use super::interim::{Carrier, IdSyntax, PermissionSet};
+use super::interim::PermissionSet;
 use super::table::Named;
+use crate::credential::Carriers;
+use crate::domain::DomainMethod;
+use crate::headers::HeaderName;
 use crate::policy::knobs::{
-    Absent, BearerOther, Block, CountOn, DigestScheme, DomainMethod, ErrorBody, ExtraParam, LastUsedOn,
-    McpUsageError, Need, Owner, PlanChoice, PlanOn, PublicReasons, Removal, TemplateLink, Tombstone,
-    UnknownTenant,
+    Absent, Block, CountOn, DigestScheme, ErrorBody, ExtraParam, LastUsedOn, McpUsageError, Need, Owner,
+    PlanChoice, PlanOn, PublicReasons, Removal, TemplateLink, Tombstone, UnknownTenant,
 };
+use crate::tenant::IdSyntax;
 
 /// A world of its own for tenants, objects and counts.
 #[derive(Clone, Debug)]
@@ -72,10 +75,8 @@ pub struct PermissionGroup {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CredentialRules {
-    /// The carriers, in the order in which they are read: those of all kinds together.
-    pub carriers: Box<[Carrier]>,
-    /// A Bearer value that is no key of this policy.
-    pub bearer_other: BearerOther,
+    /// The carriers, in the order in which they are read, and what another Bearer value means.
+    pub carriers: Carriers,
     /// How a key is digested.
     pub digest: DigestScheme,
 }
@@ -122,8 +123,8 @@ pub enum ForeignOrg {
 pub struct ParamNames {
     /// The name in the query string.
     pub query: Option<Box<str>>,
-    /// The header, as the policy writes it; compare without case.
-    pub header: Option<Box<str>>,
+    /// The header.
+    pub header: Option<HeaderName>,
     /// The name of the placeholder in route patterns.
     pub path: Option<Box<str>>,
 }
@@ -231,19 +232,19 @@ pub struct HttpRules {
 #[non_exhaustive]
 pub struct HeaderNames {
     /// The amount of the tightest quota.
-    pub quota_limit: Option<Box<str>>,
+    pub quota_limit: Option<HeaderName>,
     /// What remains of it.
-    pub quota_remaining: Option<Box<str>>,
+    pub quota_remaining: Option<HeaderName>,
     /// Seconds until it begins anew.
-    pub quota_reset: Option<Box<str>>,
+    pub quota_reset: Option<HeaderName>,
     /// The state of a threshold with `action = "header"`.
-    pub quota_warning: Option<Box<str>>,
+    pub quota_warning: Option<HeaderName>,
     /// The burst of the tightest rate.
-    pub rate_limit: Option<Box<str>>,
+    pub rate_limit: Option<HeaderName>,
     /// What remains of it.
-    pub rate_remaining: Option<Box<str>>,
+    pub rate_remaining: Option<HeaderName>,
     /// Seconds until more is available.
-    pub rate_reset: Option<Box<str>>,
+    pub rate_reset: Option<HeaderName>,
 }
 
 /// How the policy behaves over MCP.

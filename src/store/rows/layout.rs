@@ -63,7 +63,8 @@ pub(super) fn tenant(tenant: &TenantKey) -> Vec<u8> {
     let mut key = tenants_of(&tenant.account_id);
     key.extend_from_slice(tenant.environment.as_bytes());
     key.push(0);
-    for part in [tenant.org_id.as_ref().map(|id| id.as_str()), tenant.user_id.as_ref().map(|id| id.as_str())] {
+    for part in [tenant.org_id.as_ref().map(|id| id.as_str()), tenant.user_id.as_ref().map(|id| id.as_str())]
+    {
         if let Some(part) = part {
             key.push(1);
             key.extend_from_slice(part.as_bytes());
@@ -125,11 +126,13 @@ pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
 
 pub(super) fn decode<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, StoreError> {
     match bytes.split_first() {
-        Some((&FORM, json)) => serde_json::from_slice(json)
-            .map_err(|e| StoreError::new(StoreErrorKind::Corrupt, format!("a {what} row cannot be read: {e}"))),
-        Some((form, _)) if *form > FORM => {
-            Err(StoreError::new(StoreErrorKind::Schema, format!("a {what} row has form {form}, newer than {FORM}")))
-        }
+        Some((&FORM, json)) => serde_json::from_slice(json).map_err(|e| {
+            StoreError::new(StoreErrorKind::Corrupt, format!("a {what} row cannot be read: {e}"))
+        }),
+        Some((form, _)) if *form > FORM => Err(StoreError::new(
+            StoreErrorKind::Schema,
+            format!("a {what} row has form {form}, newer than {FORM}"),
+        )),
         _ => Err(StoreError::new(StoreErrorKind::Corrupt, format!("a {what} row has no known form"))),
     }
 }

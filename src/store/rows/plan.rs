@@ -1,17 +1,17 @@
 //! Works a change out against the rows that stand: which rows are to be written, or why it cannot be made.
 
+use super::RowStore;
 use super::intent::{RowWrite, read, scan_all};
 use super::layout::{self, KeyRow, decode};
 use super::records::value;
-use super::RowStore;
 use crate::audit::{AuditEntry, ChainHead};
 use crate::clock::Timestamp;
 use crate::domain::VerifiedDomain;
 use crate::key::id::KeyId;
 use crate::key::record::{KeyRecord, Standing};
 use crate::store::{
-    Applied, AuditDraft, Change, Conflict, DomainWrite, Expected, Guard, KeyWrite, OperationRecord, StoreError,
-    TenantKey, TenantRecord, TenantState, TenantWrite,
+    Applied, AuditDraft, Change, Conflict, DomainWrite, Expected, Guard, KeyWrite, OperationRecord,
+    StoreError, TenantCount, TenantKey, TenantRecord, TenantState, TenantWrite,
 };
 use crate::tenant::id::AccountId;
 use std::collections::BTreeMap;
@@ -234,14 +234,10 @@ impl<'a> Plan<'a> {
     fn holds(&self, guard: &Guard) -> Result<bool, StoreError> {
         Ok(match guard {
             Guard::Orgs { account_id, environment, max } => {
-                let is_org =
-                    |key: &TenantKey| key.environment == *environment && key.org_id.is_some() && key.user_id.is_none();
-                self.count_tenants(account_id, is_org)? <= *max
+                self.count_tenants(account_id, environment, TenantCount::Orgs)? <= *max
             }
             Guard::Users { account_id, environment, org_id, max } => {
-                let is_user =
-                    |key: &TenantKey| key.environment == *environment && key.org_id == *org_id && key.user_id.is_some();
-                self.count_tenants(account_id, is_user)? <= *max
+                self.count_tenants(account_id, environment, TenantCount::Users(org_id.as_ref()))? <= *max
             }
             Guard::Keys { account_id, max } => self.present_keys(account_id)?.len() as u64 <= *max,
             Guard::UniqueName { account_id, id, name } => {
@@ -257,7 +253,12 @@ impl<'a> Plan<'a> {
         })
     }
 
-    fn count_tenants(&self, account: &AccountId, counts: impl Fn(&TenantKey) -> bool) -> Result<u64, StoreError> {
+    pub(super) fn count_tenants(
+        &self,
+        account: &AccountId,
+        environment: &str,
+        what: TenantCount<'_>,
+    ) -> Result<u64, StoreError> {
         let mut tenants = BTreeMap::new();
         for row_key in scan_all(self.rows, &layout::tenants_of(account))? {
             if let Some(tenant) = value::<TenantRecord>(self.rows, "tenant", &row_key)? {
@@ -269,7 +270,7 @@ impl<'a> Plan<'a> {
             .values()
             .flatten()
             .filter(|tenant| tenant.key.account_id == *account && tenant.state != TenantState::Deleted)
-            .filter(|tenant| counts(&tenant.key));
+            .filter(|tenant| *tenant.key.environment == *environment && what.counts(&tenant.key));
         Ok(counted.count() as u64)
     }
 

@@ -1,9 +1,9 @@
 //! [`RecordStore`] on rows.
 
+use super::RowStore;
 use super::intent::{self, RowWrite, Standing, commit, finish_pending, read, scan_all, update};
 use super::layout::{self, KeyRow, decode};
 use super::plan::Plan;
-use super::RowStore;
 use crate::audit::{AuditEntry, ChainHead};
 use crate::clock::Timestamp;
 use crate::domain::VerifiedDomain;
@@ -12,8 +12,8 @@ use crate::key::digest::KeyDigest;
 use crate::key::id::KeyId;
 use crate::store::{
     Applied, AuditDraft, Change, Changes, CheckLine, CheckState, Freshness, Generation, KeyPage, KeyQuery,
-    OperationRecord, RecordStore, StoreError, StoreErrorKind, StoredKey, TenantKey, TenantPage, TenantQuery,
-    TenantRecord, Touch,
+    OperationRecord, RecordStore, StoreError, StoreErrorKind, StoredKey, TenantCount, TenantKey, TenantPage,
+    TenantQuery, TenantRecord, Touch,
 };
 use crate::tenant::id::AccountId;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -150,6 +150,15 @@ impl RecordStore for RowRecords {
         Ok(page)
     }
 
+    fn tenant_count(
+        &self,
+        account: &AccountId,
+        environment: &str,
+        what: TenantCount<'_>,
+    ) -> Result<u64, StoreError> {
+        Plan::new(&*self.rows, Timestamp::EPOCH).count_tenants(account, environment, what)
+    }
+
     fn domains(&self, account: &AccountId) -> Result<Vec<VerifiedDomain>, StoreError> {
         Ok(self.value("domains", &layout::domains(account))?.unwrap_or_default())
     }
@@ -258,7 +267,9 @@ impl RecordStore for RowRecords {
         finish_pending(&*self.rows)?;
         // Bounded: the next call goes on where rows are left.
         for key in self.rows.scan(b"r/o/", None, 200)? {
-            let Standing { version: Some(version), value: Some(bytes) } = read(&*self.rows, &key)? else { continue };
+            let Standing { version: Some(version), value: Some(bytes) } = read(&*self.rows, &key)? else {
+                continue;
+            };
             let record: OperationRecord = decode("operation", &bytes)?;
             if record.expires_at <= now {
                 self.rows.delete_if_version(&key, version)?;

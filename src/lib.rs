@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod audit;
+mod authority;
 pub mod clock;
 pub mod code;
 pub mod credential;
@@ -17,6 +18,7 @@ pub mod observer;
 pub mod origin;
 pub mod permission;
 pub mod policy;
+mod records;
 pub mod resource;
 pub mod seal;
 pub mod store;

@@ -4,14 +4,14 @@
 //! keys, `lifecycle` changes and ends them; `tenants` is the registry; `usage` shows counts; `explain` walks a decision
 //! step by step.
 
-mod authorize;
 mod builder;
-mod caller;
-mod charge;
+mod hooks;
+mod manage;
 mod request;
 
 pub use builder::{AuthorityBuilder, Mode};
-pub use caller::Caller;
+pub use hooks::{PlanQuestion, ResourceQuestion};
+pub use manage::*;
 pub use request::Request;
 
 use crate::clock::{Clock, Timestamp};
@@ -46,6 +46,7 @@ pub(crate) struct Inner {
     digester: Digester,
     seal_key: Option<SealKey>,
     observer: Option<Arc<dyn Observer>>,
+    hooks: hooks::Hooks,
     mode: Mode,
     cache_capacity: usize,
 }

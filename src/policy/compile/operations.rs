@@ -175,7 +175,8 @@ fn check_holders(
     kinds: u64,
     context: &Context<'_>,
 ) {
-    if operation.permission.is_empty() {
+    let is_known = |name: &String| context.rights.catalogue.names().any(|known| known == name);
+    if operation.permission.is_empty() || !operation.permission.iter().all(is_known) {
         return;
     }
     let holds_nothing = |need: Need, permissions: Need| need == Need::None && permissions == Need::None;

@@ -23,3 +23,10 @@ pub mod resource;
 pub mod seal;
 pub mod store;
 pub mod tenant;
+
+pub use authority::{Authority, AuthorityBuilder, Mode, Request};
+pub use clock::Timestamp;
+pub use code::Code;
+pub use decision::{Decision, Denial, Grant};
+pub use error::{Error, ErrorKind};
+pub use policy::Policy;

@@ -14,8 +14,8 @@ use crate::error::{Error, ErrorKind};
 use crate::observer::Event;
 use crate::policy::Policy;
 use crate::store::{
-    Applied, AuditDraft, Change, Conflict, DomainWrite, Guard, KeyWrite, OperationRecord, TenantKey, TenantLevel,
-    TenantState, TenantWrite,
+    Applied, AuditDraft, Change, Conflict, DomainWrite, Guard, KeyWrite, OperationRecord, TenantKey,
+    TenantLevel, TenantState, TenantWrite,
 };
 use crate::tenant::id::{AccountId, IdSyntax};
 use serde::Serialize;
@@ -164,7 +164,12 @@ impl Authority {
 }
 
 impl<'a> Act<'a> {
-    fn begin(inner: &'a Inner, caller: &'a Caller, account_id: &str, name: &'static str) -> Result<Self, Error> {
+    fn begin(
+        inner: &'a Inner,
+        caller: &'a Caller,
+        account_id: &str,
+        name: &'static str,
+    ) -> Result<Self, Error> {
         check_caller(caller)?;
         let engine = inner.engine.load_full();
         let account = AccountId::parse(account_id, &engine.policy.tenancy().id_syntax)
@@ -216,7 +221,11 @@ impl<'a> Act<'a> {
     }
 
     /// Writes a draft once, as it is.
-    pub(super) fn write<T>(&self, draft: Draft<T>, operation: Option<OperationRecord>) -> Result<Written<T>, Error> {
+    pub(super) fn write<T>(
+        &self,
+        draft: Draft<T>,
+        operation: Option<OperationRecord>,
+    ) -> Result<Written<T>, Error> {
         let (guards, refusals) = draft.guards.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
         let change = Change {
             at: self.now,
@@ -249,7 +258,13 @@ impl<'a> Act<'a> {
     }
 
     /// The audit line of this act.
-    pub(super) fn audit(&self, object: &str, tenant: &str, outcome: &str, mut details: Map<String, Value>) -> AuditDraft {
+    pub(super) fn audit(
+        &self,
+        object: &str,
+        tenant: &str,
+        outcome: &str,
+        mut details: Map<String, Value>,
+    ) -> AuditDraft {
         if !self.caller.reason.is_empty() {
             details.insert("reason".into(), Value::from(&*self.caller.reason));
         }
@@ -331,7 +346,8 @@ fn replayed<T>(
         return Err(Error::refused(Code::OperationConflict));
     }
     let object = std::str::from_utf8(&record.answer).map_err(|e| {
-        Error::new(ErrorKind::StoreCorrupt, "a stored operation can't be read; run `tenantkit doctor`").with_source(e)
+        Error::new(ErrorKind::StoreCorrupt, "a stored operation can't be read; run `tenantkit doctor`")
+            .with_source(e)
     })?;
     replay(object)
 }

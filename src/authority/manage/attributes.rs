@@ -60,8 +60,14 @@ impl Rules<'_> {
             let field = || format!("labels.{}", name.chars().take(64).collect::<String>());
             if !known.contains(name) {
                 problems.field(field(), unknown_word(name, known.iter().map(|label| &**label)));
-            } else if value.is_empty() || value.chars().count() > LABEL_MAX_CHARS || value.chars().any(char::is_control) {
-                problems.field(field(), format!("must have 1 to {LABEL_MAX_CHARS} characters, none of them control characters"));
+            } else if value.is_empty()
+                || value.chars().count() > LABEL_MAX_CHARS
+                || value.chars().any(char::is_control)
+            {
+                problems.field(
+                    field(),
+                    format!("must have 1 to {LABEL_MAX_CHARS} characters, none of them control characters"),
+                );
             }
         }
         labels.clone()
@@ -107,8 +113,12 @@ impl Rules<'_> {
     ) -> Permissions {
         let rule = &self.kind.permissions;
         match (given, template) {
+            (None, None) if rule.need == Need::Required && rule.default.is_empty() => {
+                problems.field("permissions", "are needed: name some, or a `template`");
+                Permissions::default()
+            }
             (None, None) => Permissions { names: rule.default.to_vec(), template: None },
-            _ if !rule.allowed => {
+            _ if rule.need == Need::None => {
                 let field = if given.is_some() { "permissions" } else { "template" };
                 problems.field(field, "keys of this kind have no permissions of their own; leave it out");
                 Permissions::default()
@@ -117,7 +127,9 @@ impl Rules<'_> {
                 problems.field("template", "can't be given together with `permissions`; give one of them");
                 Permissions::default()
             }
-            (Some(names), None) => Permissions { names: self.single_permissions(names, problems), template: None },
+            (Some(names), None) => {
+                Permissions { names: self.single_permissions(names, problems), template: None }
+            }
             (None, Some(name)) => self.template(name, problems),
         }
     }
@@ -130,9 +142,9 @@ impl Rules<'_> {
         let catalogue = self.policy.permissions();
         let mut kept: Vec<Box<str>> = Vec::with_capacity(names.len());
         for (i, name) in names.iter().enumerate() {
-            if catalogue.resolve(name).is_none() {
-                let known = self.policy.permission_groups().iter().flat_map(|g| g.permissions.iter().map(|p| &**p));
-                problems.coded(Code::UnknownPermission, format!("permissions[{i}]"), unknown_word(name, known));
+            if catalogue.grant(name).is_none() {
+                let message = unknown_word(name, catalogue.iter());
+                problems.coded(Code::UnknownPermission, format!("permissions[{i}]"), message);
             } else if !kept.contains(name) {
                 kept.push(name.clone());
             }
@@ -143,11 +155,15 @@ impl Rules<'_> {
     /// The permissions of a template as they are now (row A-35).
     pub(super) fn template(&self, name: &str, problems: &mut Problems) -> Permissions {
         let Some(template) = self.policy.template(name) else {
-            problems.field("template", unknown_word(name, self.policy.templates().names().collect::<Vec<_>>().into_iter()));
+            problems.field(
+                "template",
+                unknown_word(name, self.policy.templates().names().collect::<Vec<_>>().into_iter()),
+            );
             return Permissions::default();
         };
         let link = TemplateUse { name: template.name.clone(), version: template.version };
-        Permissions { names: template.grants.to_vec(), template: Some(link) }
+        // By the names of single permissions, which go on meaning what they mean today.
+        Permissions { names: self.policy.permissions().names(&template.permissions), template: Some(link) }
     }
 
     /// Resources of the types that the kind allows.
@@ -161,7 +177,8 @@ impl Rules<'_> {
                 ResourceBinding::None
             }
             (ResourceCount::One, None) => {
-                problems.field("resources", format!("is needed: exactly one, as `type:id`; types: {}", types()));
+                problems
+                    .field("resources", format!("is needed: exactly one, as `type:id`; types: {}", types()));
                 ResourceBinding::None
             }
             // An empty list reaches nothing; absence never means all.
@@ -180,7 +197,10 @@ impl Rules<'_> {
                     ResourceBinding::None
                 });
                 if list.iter().any(|resource| rule.types.iter().all(|t| **t != *resource.kind())) {
-                    problems.field("resources", format!("has a type that keys of this kind don't have; types: {}", types()));
+                    problems.field(
+                        "resources",
+                        format!("has a type that keys of this kind don't have; types: {}", types()),
+                    );
                 }
                 if count == ResourceCount::One && texts.len() != 1 {
                     problems.field("resources", format!("must be exactly one `type:id`; types: {}", types()));
@@ -201,7 +221,11 @@ impl Rules<'_> {
             return Vec::new();
         }
         if given.is_empty() && rule.empty == EmptyOrigins::RefuseCreate {
-            problems.coded(Code::OriginInvalid, "origins", "must name at least one origin, such as `https://app.example.com`");
+            problems.coded(
+                Code::OriginInvalid,
+                "origins",
+                "must name at least one origin, such as `https://app.example.com`",
+            );
         }
         if given.len() > ORIGINS_MAX {
             problems.field("origins", format!("may name at most {ORIGINS_MAX}"));
@@ -209,8 +233,9 @@ impl Rules<'_> {
         }
         let mut kept: Vec<Box<str>> = Vec::with_capacity(given.len());
         for (i, text) in given.iter().enumerate() {
-            let entered = OriginPattern::enter(text, rule.matching)
-                .and_then(|pattern| if self.kind.is_publishable() { Ok(pattern) } else { pattern.for_secret_kind() });
+            let entered = OriginPattern::enter(text, rule.matching).and_then(|pattern| {
+                if self.kind.is_publishable() { Ok(pattern) } else { pattern.for_secret_kind() }
+            });
             match entered.map(|pattern| pattern.to_string().into_boxed_str()) {
                 Ok(text) if kept.contains(&text) => {}
                 Ok(text) => kept.push(text),
@@ -241,7 +266,11 @@ impl Rules<'_> {
     }
 
     /// Networks in CIDR notation.
-    pub(super) fn networks(&self, given: &Chosen<Vec<Box<str>>>, problems: &mut Problems) -> Option<Vec<Box<str>>> {
+    pub(super) fn networks(
+        &self,
+        given: &Chosen<Vec<Box<str>>>,
+        problems: &mut Problems,
+    ) -> Option<Vec<Box<str>>> {
         let Chosen::Value(texts) = given else { return None };
         if !self.kind.ip_lists {
             problems.field("ip_allow", "keys of this kind have no list of addresses; leave it out");
@@ -257,7 +286,12 @@ impl Rules<'_> {
     }
 
     /// The end of a key that begins at `from`: in the future, and within the policy's bounds (row A-37).
-    pub(super) fn expiry(&self, given: &Chosen<Box<str>>, from: Timestamp, problems: &mut Problems) -> Option<Timestamp> {
+    pub(super) fn expiry(
+        &self,
+        given: &Chosen<Box<str>>,
+        from: Timestamp,
+        problems: &mut Problems,
+    ) -> Option<Timestamp> {
         let rule = self.policy.lifecycle().expiry;
         let after = |seconds: Option<u32>| seconds.map(|seconds| from.plus_seconds(i64::from(seconds)));
         let expires_at = match given {
@@ -266,7 +300,10 @@ impl Rules<'_> {
             Chosen::Value(text) => {
                 let instant = Timestamp::parse(text);
                 if instant.is_none() {
-                    problems.field("expires_at", "must be an RFC 3339 instant such as `2027-06-30T12:00:00Z`, or a date");
+                    problems.field(
+                        "expires_at",
+                        "must be an RFC 3339 instant such as `2027-06-30T12:00:00Z`, or a date",
+                    );
                     return None;
                 }
                 instant
@@ -277,7 +314,12 @@ impl Rules<'_> {
     }
 
     /// Whether a key that begins at `from` may end then.
-    pub(super) fn check_expiry(&self, expires_at: Option<Timestamp>, from: Timestamp, problems: &mut Problems) {
+    pub(super) fn check_expiry(
+        &self,
+        expires_at: Option<Timestamp>,
+        from: Timestamp,
+        problems: &mut Problems,
+    ) {
         let rule = self.policy.lifecycle().expiry;
         let Some(at) = expires_at else {
             if rule.need == Need::Required || rule.max_lifetime_s.is_some() {
@@ -302,9 +344,6 @@ impl Rules<'_> {
             None => {
                 let plans: Vec<&str> = self.policy.plans().names().collect();
                 problems.coded(Code::UnknownPlan, "plan", unknown_word(name, plans.into_iter()));
-            }
-            Some(plan) if self.kind.plans >> plan.index & 1 == 0 => {
-                problems.coded(Code::PlanNotAllowed, "plan", "keys of this kind may not have this plan");
             }
             Some(_) => {}
         }

@@ -8,7 +8,7 @@ use super::rights::Rights;
 use super::spec::{OrgSpec, UserRef, UserSpec};
 use crate::code::Code;
 use crate::policy::Policy;
-use crate::policy::knobs::{Absent, BindingForm, UnknownTenant, UserProof};
+use crate::policy::knobs::{Absent, BindingForm, UnknownTenant};
 use crate::policy::model::{Kind, PresetRule};
 use crate::tenant::binding::{Bindings, OrgBinding, UserBinding, UserEntry};
 use crate::tenant::id::{IdError, IdSyntax, OrgId, UserId};
@@ -96,7 +96,11 @@ impl<'a> Binder<'a> {
         problems: &mut Problems,
     ) -> Option<Bindings> {
         let checked = Bindings::new(rule.preset, org, user).and_then(|bindings| {
-            if self.kind.is_publishable() { bindings.check_publishable().map(|()| bindings) } else { Ok(bindings) }
+            if self.kind.is_publishable() {
+                bindings.check_publishable().map(|()| bindings)
+            } else {
+                Ok(bindings)
+            }
         });
         checked.map_err(|e| problems.error(if wish.user.is_some() { "user" } else { "org" }, &e)).ok()
     }
@@ -156,7 +160,11 @@ impl<'a> Binder<'a> {
             None => match forms.first()? {
                 BindingForm::None => {
                     if wish.org_id.is_some() {
-                        problems.coded(Code::BindingInvalid, "org_id", "keys of this preset have no org; leave it out");
+                        problems.coded(
+                            Code::BindingInvalid,
+                            "org_id",
+                            "keys of this preset have no org; leave it out",
+                        );
                         return None;
                     }
                     Some(OrgBinding::None)
@@ -168,16 +176,18 @@ impl<'a> Binder<'a> {
                 BindingForm::Open => self.open_org(rule, None, None, problems),
                 form => {
                     let org = self.needed_org("give `org_id`", problems)?;
-                    let is_allowed = *form != BindingForm::Owner || self.owned("org_id", self.org_is_own, problems);
+                    let is_allowed =
+                        *form != BindingForm::Owner || self.owned("org_id", self.org_is_own, problems);
                     is_allowed.then_some(OrgBinding::Fixed(org))
                 }
             },
-            Some(OrgSpec::None) => self.allowed("org", forms, BindingForm::None, problems).then_some(OrgBinding::None),
+            Some(OrgSpec::None) => {
+                self.allowed("org", forms, BindingForm::None, problems).then_some(OrgBinding::None)
+            }
             Some(OrgSpec::Fixed(id)) => {
                 let org = self.org_id("org.fixed", id, problems)?;
                 let is_own = self.org_is_own && self.issued_for.org.as_ref() == Some(&org);
-                self.fixed_allowed("org", forms, is_own, problems)
-                    .then_some(OrgBinding::Fixed(org))
+                self.fixed_allowed("org", forms, is_own, problems).then_some(OrgBinding::Fixed(org))
             }
             Some(OrgSpec::List { ids, default }) => {
                 let orgs = ids.iter().map(|id| self.org_id("org.list.ids", id, problems)).collect::<Vec<_>>();
@@ -201,10 +211,18 @@ impl<'a> Binder<'a> {
         problems: &mut Problems,
     ) -> Option<OrgBinding> {
         let default = default.or_else(|| {
-            if rule.preset == Preset::Flexible { self.issued_for.org.clone() } else { self.default_for(self.issued_for.org.clone()) }
+            if rule.preset == Preset::Flexible {
+                self.issued_for.org.clone()
+            } else {
+                self.default_for(self.issued_for.org.clone())
+            }
         });
         if rule.preset == Preset::Flexible && default.is_none() {
-            problems.coded(Code::BindingInvalid, "org_id", "is needed: the owner's own org is the default of such a key");
+            problems.coded(
+                Code::BindingInvalid,
+                "org_id",
+                "is needed: the owner's own org is the default of such a key",
+            );
             return None;
         }
         Some(OrgBinding::Open { create: self.create("org.open.create", create, problems)?, default })
@@ -215,34 +233,34 @@ impl<'a> Binder<'a> {
         match wish.user {
             None => match forms.first()? {
                 BindingForm::None => self.no_user(wish, problems),
-                // Nobody can name the shared user; a proof lets a request name another (row X-12).
-                BindingForm::Anonymous if self.kind.user_proof == UserProof::None => self.no_user(wish, problems),
-                BindingForm::Anonymous => Some(UserBinding::Open { create: self.creates(), default: None }),
                 BindingForm::List => {
                     let user = self.needed_user("give `user_id` or a list as `user`", problems)?;
                     let entry = UserEntry { org: None, user };
-                    Some(UserBinding::List { entries: vec![entry.clone()], default: self.default_for(Some(entry)) })
+                    Some(UserBinding::List {
+                        entries: vec![entry.clone()],
+                        default: self.default_for(Some(entry)),
+                    })
                 }
                 BindingForm::Open => self.open_user(rule, None, None, problems),
                 BindingForm::Optional => Some(UserBinding::Optional { create: self.creates() }),
                 form => {
                     let user = self.needed_user("give `user_id`", problems)?;
-                    let is_allowed = *form != BindingForm::Owner || self.owned("user_id", self.user_is_own, problems);
+                    let is_allowed =
+                        *form != BindingForm::Owner || self.owned("user_id", self.user_is_own, problems);
                     is_allowed.then_some(UserBinding::Fixed(user))
                 }
             },
             Some(UserSpec::None) => {
-                let has_none = forms.contains(&BindingForm::Anonymous) && self.kind.user_proof == UserProof::None;
-                (has_none || self.allowed("user", forms, BindingForm::None, problems)).then_some(UserBinding::None)
+                self.allowed("user", forms, BindingForm::None, problems).then_some(UserBinding::None)
             }
             Some(UserSpec::Fixed(id)) => {
                 let user = self.user_id("user.fixed", id, problems)?;
                 let is_own = self.user_is_own && self.issued_for.user.as_ref() == Some(&user);
-                self.fixed_allowed("user", forms, is_own, problems)
-                    .then_some(UserBinding::Fixed(user))
+                self.fixed_allowed("user", forms, is_own, problems).then_some(UserBinding::Fixed(user))
             }
             Some(UserSpec::List { entries, default }) => {
-                let entries = entries.iter().map(|e| self.entry("user.list.entries", e, problems)).collect::<Vec<_>>();
+                let entries =
+                    entries.iter().map(|e| self.entry("user.list.entries", e, problems)).collect::<Vec<_>>();
                 let default = self.given_entry("user.list.default", default.as_ref(), problems)?;
                 self.allowed("user", forms, BindingForm::List, problems).then_some(())?;
                 Some(UserBinding::List { entries: entries.into_iter().collect::<Option<_>>()?, default })
@@ -254,7 +272,9 @@ impl<'a> Binder<'a> {
             }
             Some(UserSpec::Optional { create }) => {
                 self.allowed("user", forms, BindingForm::Optional, problems).then_some(())?;
-                Some(UserBinding::Optional { create: self.create("user.optional.create", *create, problems)? })
+                Some(UserBinding::Optional {
+                    create: self.create("user.optional.create", *create, problems)?,
+                })
             }
         }
     }
@@ -271,11 +291,14 @@ impl<'a> Binder<'a> {
             // A default user lives in one org (row T-64); without one there is no default.
             Some(UserEntry { org: Some(self.issued_for.org.clone()?), user })
         };
-        let default = default.or_else(|| {
-            if rule.preset == Preset::Flexible { own() } else { self.default_for(own()) }
-        });
+        let default =
+            default.or_else(|| if rule.preset == Preset::Flexible { own() } else { self.default_for(own()) });
         if rule.preset == Preset::Flexible && default.is_none() {
-            problems.coded(Code::BindingInvalid, "user_id", "is needed: the owner's own user is the default of such a key");
+            problems.coded(
+                Code::BindingInvalid,
+                "user_id",
+                "is needed: the owner's own user is the default of such a key",
+            );
             return None;
         }
         Some(UserBinding::Open { create: self.create("user.open.create", create, problems)?, default })
@@ -300,23 +323,40 @@ impl<'a> Binder<'a> {
     /// Whether unknown ids are registered: the request may ask for less than the policy allows, never for more.
     fn create(&self, field: &str, wished: Option<bool>, problems: &mut Problems) -> Option<bool> {
         if wished == Some(true) && !self.creates() {
-            problems.coded(Code::BindingInvalid, field, "the policy registers no unknown tenants; leave it out");
+            problems.coded(
+                Code::BindingInvalid,
+                field,
+                "the policy registers no unknown tenants; leave it out",
+            );
             return None;
         }
         Some(wished.unwrap_or_else(|| self.creates()))
     }
 
-    fn allowed(&self, field: &str, forms: &[BindingForm], form: BindingForm, problems: &mut Problems) -> bool {
+    fn allowed(
+        &self,
+        field: &str,
+        forms: &[BindingForm],
+        form: BindingForm,
+        problems: &mut Problems,
+    ) -> bool {
         let is_allowed = forms.contains(&form);
         if !is_allowed {
-            let message = format!("is `{}`; allowed: {}", form.word(), listed(forms.iter().map(|form| form.word())));
+            let message =
+                format!("is `{}`; allowed: {}", form.word(), listed(forms.iter().map(|form| form.word())));
             problems.coded(Code::BindingInvalid, field, message);
         }
         is_allowed
     }
 
     /// A fixed binding; where the policy says `owner`, only to whom the key is issued for.
-    fn fixed_allowed(&self, field: &str, forms: &[BindingForm], is_own: bool, problems: &mut Problems) -> bool {
+    fn fixed_allowed(
+        &self,
+        field: &str,
+        forms: &[BindingForm],
+        is_own: bool,
+        problems: &mut Problems,
+    ) -> bool {
         let is_owner = forms.contains(&BindingForm::Owner) && is_own;
         is_owner || self.allowed(field, forms, BindingForm::Fixed, problems)
     }
@@ -353,7 +393,12 @@ impl<'a> Binder<'a> {
         text.map_or(Some(None), |text| self.org_id(field, text, problems).map(Some))
     }
 
-    fn given_entry(&self, field: &str, entry: Option<&UserRef>, problems: &mut Problems) -> Option<Option<UserEntry>> {
+    fn given_entry(
+        &self,
+        field: &str,
+        entry: Option<&UserRef>,
+        problems: &mut Problems,
+    ) -> Option<Option<UserEntry>> {
         entry.map_or(Some(None), |entry| self.entry(field, entry, problems).map(Some))
     }
 

@@ -65,12 +65,20 @@ impl Act<'_> {
         };
         let kind = self.policy().kind(name);
         if kind.is_none() {
-            problems.field("kind", unknown_word(name, self.policy().kinds().names().collect::<Vec<_>>().into_iter()));
+            problems.field(
+                "kind",
+                unknown_word(name, self.policy().kinds().names().collect::<Vec<_>>().into_iter()),
+            );
         }
         kind
     }
 
-    fn environment_of(&self, new: &NewKey, base: Option<&KeyRecord>, problems: &mut Problems) -> Option<&Environment> {
+    fn environment_of(
+        &self,
+        new: &NewKey,
+        base: Option<&KeyRecord>,
+        problems: &mut Problems,
+    ) -> Option<&Environment> {
         let names = || self.policy().environments().names().collect::<Vec<_>>().into_iter();
         let Some(name) = new.environment.as_deref().or(base.map(|base| &*base.environment)) else {
             let default = self.policy().default_environment();
@@ -175,7 +183,7 @@ impl Act<'_> {
         &self,
         new: &'w NewKey,
         base: Option<&'w KeyRecord>,
-        rules: &Rules<'w>,
+        rules: &'w Rules<'w>,
         problems: &mut Problems,
     ) -> Option<&'w str> {
         match (new.role.as_deref(), new.role_key.as_deref()) {
@@ -218,11 +226,21 @@ impl Act<'_> {
             rules.plan(plan, problems);
             return self.policy().plan(plan).map(|plan| &*plan.name);
         }
-        if self.policy().usage().plan_on == PlanOn::Key { super::plan::default_plan(self.policy()) } else { None }
+        if self.policy().usage().plan_on == PlanOn::Key {
+            super::plan::default_plan(self.policy())
+        } else {
+            None
+        }
     }
 
     /// The owner is the one asked for, else what the policy says: the org, or the person the key is issued for.
-    fn owner(&self, new: &NewKey, base: Option<&KeyRecord>, bindings: &Bindings, user: Option<&UserId>) -> Owner {
+    fn owner(
+        &self,
+        new: &NewKey,
+        base: Option<&KeyRecord>,
+        bindings: &Bindings,
+        user: Option<&UserId>,
+    ) -> Owner {
         if let Some(owner) = new.owner.clone().or_else(|| base.map(|base| base.owner.clone())) {
             return owner;
         }
@@ -305,7 +323,9 @@ fn home_tenants(record: &KeyRecord) -> BTreeSet<TenantKey> {
     };
     let user = match (record.bindings.user(), record.bindings.org()) {
         (UserBinding::Fixed(user), OrgBinding::Fixed(_) | OrgBinding::None) => Some((home, user)),
-        (UserBinding::Open { default: Some(entry), .. }, _) => Some((entry.org.as_ref().or(home), &entry.user)),
+        (UserBinding::Open { default: Some(entry), .. }, _) => {
+            Some((entry.org.as_ref().or(home), &entry.user))
+        }
         _ => None,
     };
     let mut keys = BTreeSet::from([TenantKey::account(account.clone())]);
@@ -358,4 +378,3 @@ pub(super) fn tenant_of(record: &KeyRecord) -> String {
     };
     [org, user].into_iter().flatten().collect::<Vec<_>>().join("/")
 }
-

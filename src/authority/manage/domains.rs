@@ -7,7 +7,8 @@ use crate::authority::Authority;
 use crate::clock::Timestamp;
 use crate::code::Code;
 use crate::domain::{
-    DomainClaim, DomainMethod, DomainName, DomainState, FileFetcher, LookupError, Resolver, TokenCheck, VerifiedDomain,
+    DomainClaim, DomainMethod, DomainName, DomainState, FileFetcher, LookupError, Resolver, TokenCheck,
+    VerifiedDomain,
 };
 use crate::error::{Error, ErrorKind};
 use crate::resource::Resource;
@@ -113,7 +114,10 @@ impl<'a> Lookup<'a> {
         match checked {
             Some(Ok(check)) => Ok(check),
             Some(Err(error)) => Err(Error::new(ErrorKind::StoreUnavailable, text).with_source(error)),
-            None => Err(Error::new(ErrorKind::InvalidArgument, "no resolver was given for the method of this domain")),
+            None => Err(Error::new(
+                ErrorKind::InvalidArgument,
+                "no resolver was given for the method of this domain",
+            )),
         }
     }
 }
@@ -135,12 +139,16 @@ impl Authority {
                 request,
                 || {
                     let method = act.domain_method(request)?;
-                    if let Some(known) = act.claimed(&claim, &domain)?.filter(|known| known.method() == method) {
+                    if let Some(known) =
+                        act.claimed(&claim, &domain)?.filter(|known| known.method() == method)
+                    {
                         return Ok(super::act::Step::Done(DomainView::new(&known)));
                     }
                     let entropy = &*act.inner.entropy;
-                    let new = VerifiedDomain::challenge(claim.clone(), domain.clone(), method, entropy, act.now)?;
-                    Ok(domain_draft(&new, DomainWrite::Put(Box::new(new.clone())), DomainView::new(&new)).write())
+                    let new =
+                        VerifiedDomain::challenge(claim.clone(), domain.clone(), method, entropy, act.now)?;
+                    Ok(domain_draft(&new, DomainWrite::Put(Box::new(new.clone())), DomainView::new(&new))
+                        .write())
                 },
                 |_| Ok(DomainView::new(&act.known_domain(&claim, &domain)?)),
             )
@@ -200,7 +208,12 @@ impl Authority {
     ///
     /// # Errors
     /// `resource_not_found` for a domain that is not claimed.
-    pub fn remove_domain(&self, caller: &Caller, account_id: &str, request: &DomainRequest) -> Result<(), Error> {
+    pub fn remove_domain(
+        &self,
+        caller: &Caller,
+        account_id: &str,
+        request: &DomainRequest,
+    ) -> Result<(), Error> {
         self.act(caller, account_id, "domain.remove", |act| {
             let (claim, domain) = act.domain_request(request)?;
             act.commit(
@@ -231,7 +244,9 @@ impl Act<'_> {
         };
         if !self.rights.reaches(org_id.as_ref()) {
             let error = Error::refused(Code::GrantExceedsCreator);
-            return Err(error.with_detail("the domain would be for an org that the caller does not belong to"));
+            return Err(
+                error.with_detail("the domain would be for an org that the caller does not belong to")
+            );
         }
         Ok((DomainClaim { account_id: self.account.clone(), org_id, resource }, domain))
     }
@@ -239,9 +254,9 @@ impl Act<'_> {
     fn domain_method(&self, request: &DomainRequest) -> Result<DomainMethod, Error> {
         let methods = &self.policy().domains().methods;
         let method = request.method.or_else(|| methods.first().copied());
-        method.filter(|method| methods.contains(method)).ok_or_else(|| {
-            Error::invalid_field("method", "is not one that the policy offers")
-        })
+        method
+            .filter(|method| methods.contains(method))
+            .ok_or_else(|| Error::invalid_field("method", "is not one that the policy offers"))
     }
 
     fn claimed(&self, claim: &DomainClaim, domain: &DomainName) -> Result<Option<VerifiedDomain>, Error> {

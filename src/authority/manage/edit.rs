@@ -56,7 +56,10 @@ impl KeyEdit {
     }
 
     /// These labels in place of all that it has.
-    pub fn labels<N: Into<Box<str>>, V: Into<Box<str>>>(mut self, labels: impl IntoIterator<Item = (N, V)>) -> Self {
+    pub fn labels<N: Into<Box<str>>, V: Into<Box<str>>>(
+        mut self,
+        labels: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
         self.labels = Some(labels.into_iter().map(|(name, value)| (name.into(), value.into())).collect());
         self
     }
@@ -165,8 +168,11 @@ impl KeyEdit {
 
     /// The change of the plan, if there is one.
     pub(super) fn plan_change(&self) -> Option<PlanChange> {
-        let change =
-            PlanChange { plan: self.plan.clone(), amounts: self.amounts.clone(), standard: self.standard.clone() };
+        let change = PlanChange {
+            plan: self.plan.clone(),
+            amounts: self.amounts.clone(),
+            standard: self.standard.clone(),
+        };
         Some(change).filter(|change| *change != PlanChange::default())
     }
 }

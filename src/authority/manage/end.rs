@@ -79,7 +79,9 @@ impl Authority {
                 }
             });
             return match ended {
-                Ok(()) => Ok(Some(EndedByValue { account_id: record.account_id.as_str().into(), id: record.id })),
+                Ok(()) => {
+                    Ok(Some(EndedByValue { account_id: record.account_id.as_str().into(), id: record.id }))
+                }
                 // It was ended already.
                 Err(error) if error.code() == Code::KeyNotFound => Ok(None),
                 Err(error) => Err(error),
@@ -162,7 +164,8 @@ impl Act<'_> {
         let mut found: Vec<StoredKey> = Vec::new();
         let mut parents = vec![id];
         for _ in 0..DEPTH_MAX {
-            let children = parents.iter().map(|parent| self.children(*parent)).collect::<Result<Vec<_>, _>>()?;
+            let children =
+                parents.iter().map(|parent| self.children(*parent)).collect::<Result<Vec<_>, _>>()?;
             let children: Vec<StoredKey> = children.into_iter().flatten().collect();
             if children.is_empty() {
                 break;
@@ -175,8 +178,10 @@ impl Act<'_> {
     }
 
     fn children(&self, parent: KeyId) -> Result<Vec<StoredKey>, Error> {
-        let filter = KeyFilter { parent: Some(parent), standing: StandingFilter::All, ..KeyFilter::default() };
-        let mut query = KeyQuery { account_id: self.account.clone(), filter, now: self.now, after: None, limit: 200 };
+        let filter =
+            KeyFilter { parent: Some(parent), standing: StandingFilter::All, ..KeyFilter::default() };
+        let mut query =
+            KeyQuery { account_id: self.account.clone(), filter, now: self.now, after: None, limit: 200 };
         let mut children = Vec::new();
         loop {
             let page = self.inner.store.keys(&query)?;
@@ -188,4 +193,3 @@ impl Act<'_> {
         }
     }
 }
-

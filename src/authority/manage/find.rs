@@ -46,19 +46,28 @@ impl Authority {
         after: Option<KeyId>,
         limit: u32,
     ) -> Result<KeyPageView, Error> {
-        self.look(caller, account_id, "key.list", |act| act.page(filter, after, limit, |act, stored| Some(act.view(stored))))
+        self.look(caller, account_id, "key.list", |act| {
+            act.page(filter, after, limit, |act, stored| Some(act.view(stored)))
+        })
     }
 
     /// Keys whose text is older than the policy's reminder (row RT-28). Empty where the policy has none.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub fn due(&self, caller: &Caller, account_id: &str, after: Option<KeyId>, limit: u32) -> Result<KeyPageView, Error> {
+    pub fn due(
+        &self,
+        caller: &Caller,
+        account_id: &str,
+        after: Option<KeyId>,
+        limit: u32,
+    ) -> Result<KeyPageView, Error> {
         self.look(caller, account_id, "key.list", |act| {
             let filter = KeyFilter { standing: StandingFilter::Present, ..KeyFilter::default() };
             let is_due = |act: &Act<'_>, stored: &StoredKey| {
                 let replaced = stored.record.is_being_replaced(act.now);
-                (is_rotation_due(&stored.record, act.policy(), act.now) && !replaced).then(|| act.view(stored))
+                (is_rotation_due(&stored.record, act.policy(), act.now) && !replaced)
+                    .then(|| act.view(stored))
             };
             act.page(&filter, after, limit, is_due)
         })
@@ -106,11 +115,19 @@ impl Authority {
     ///
     /// # Errors
     /// `key_not_found`, or `validation_error` for a kind whose keys are shown once.
-    pub fn reveal(&self, caller: &Caller, account_id: &str, id: &KeyId) -> Result<crate::key::secret::ApiKey, Error> {
+    pub fn reveal(
+        &self,
+        caller: &Caller,
+        account_id: &str,
+        id: &KeyId,
+    ) -> Result<crate::key::secret::ApiKey, Error> {
         self.act(caller, account_id, "key.reveal", |act| {
             let stored = act.target(id)?;
             let key = act.unseal(&stored)?.ok_or_else(|| {
-                Error::invalid_field("id", "names a key that is shown once, when it is made; rotate it to get a new one")
+                Error::invalid_field(
+                    "id",
+                    "names a key that is shown once, when it is made; rotate it to get a new one",
+                )
             })?;
             let line = act.audit(&id.to_string(), "", "ok", serde_json::Map::new());
             act.inner.store.append_audit(&[line])?;
@@ -194,11 +211,8 @@ impl Act<'_> {
     /// The permissions that the key holds and no call of it has needed.
     fn never_needed(&self, stored: &StoredKey) -> Result<Vec<Box<str>>, Error> {
         let catalogue = self.policy().permissions();
-        let mut words = *granted_permissions(&stored.record, self.policy())?.words();
-        let needed = catalogue.resolve_known(stored.exercised.iter().map(|name| &**name));
-        for (word, needed) in words.iter_mut().zip(needed.words()) {
-            *word &= !needed;
-        }
-        Ok(catalogue.names(&PermissionSet::from_words(words)))
+        let granted = granted_permissions(&stored.record, self.policy())?;
+        let needed = stored.exercised.iter().filter_map(|name| catalogue.need(name));
+        Ok(catalogue.names(&granted.minus(&needed.fold(PermissionSet::EMPTY, |set, more| set.union(&more)))))
     }
 }

@@ -213,7 +213,8 @@ impl<F: FnMut(&ImportEvent)> Import<'_, '_, F> {
         let hash = hash.first_chunk::<16>().map_or(0, |bytes| u128::from_be_bytes(*bytes));
         let millis = created_at.map_or(0, Timestamp::as_millis);
         let millis = u128::try_from(millis).unwrap_or(0) & ((1 << 48) - 1);
-        let bits = millis << 80 | 0x8 << 76 | (hash >> 64 & 0xfff) << 64 | 0b10 << 62 | hash & ((1 << 62) - 1);
+        let bits =
+            millis << 80 | 0x8 << 76 | (hash >> 64 & 0xfff) << 64 | 0b10 << 62 | hash & ((1 << 62) - 1);
         KeyId::from_bytes(bits.to_be_bytes())
     }
 
@@ -287,7 +288,10 @@ impl Foreign {
         let key_suffix = text("key_suffix", DISPLAY_MAX)?.unwrap_or_default();
         let external_id = text("external_id", 255)?;
         let created_at = text("created_at", 40)?
-            .map(|text| Timestamp::parse(&text).ok_or_else(|| Error::invalid_field("created_at", "must be an RFC 3339 instant")))
+            .map(|text| {
+                Timestamp::parse(&text)
+                    .ok_or_else(|| Error::invalid_field("created_at", "must be an RFC 3339 instant"))
+            })
             .transpose()?;
         let disabled = match members.remove("disabled") {
             None | Some(Value::Null | Value::Bool(false)) => false,
@@ -318,7 +322,8 @@ impl<R: BufRead> Lines<R> {
                 Error::new(ErrorKind::InvalidArgument, "the file to import can't be read").with_source(e)
             };
             let limit = LINE_MAX as u64 + 2;
-            let read = std::io::Read::take(&mut self.reader, limit).read_until(b'\n', &mut bytes).map_err(failed)?;
+            let read =
+                std::io::Read::take(&mut self.reader, limit).read_until(b'\n', &mut bytes).map_err(failed)?;
             if read == 0 {
                 return Ok(None);
             }

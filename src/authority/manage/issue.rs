@@ -65,7 +65,8 @@ impl Act<'_> {
     /// kinds that may be shown again, the text under seal.
     pub(super) fn make_text(&self, record: &mut KeyRecord) -> Result<ApiKey, Error> {
         let policy = self.policy();
-        let unknown = || Error::new(ErrorKind::StoreCorrupt, "the key's kind or environment is not in the policy");
+        let unknown =
+            || Error::new(ErrorKind::StoreCorrupt, "the key's kind or environment is not in the policy");
         let kind = policy.kind(&record.kind).ok_or_else(unknown)?;
         let environment = policy.environment(&record.environment).ok_or_else(unknown)?;
         let format = policy.formats().format(kind.index, environment.index).ok_or_else(unknown)?;
@@ -84,7 +85,8 @@ impl Act<'_> {
 
     /// The answer for a record that is about to be written for the first time.
     pub(super) fn issued(&self, record: &KeyRecord, key: ApiKey) -> IssuedKey {
-        let stored = StoredKey { record: record.clone(), version: 1, last_used_at: None, exercised: Vec::new() };
+        let stored =
+            StoredKey { record: record.clone(), version: 1, last_used_at: None, exercised: Vec::new() };
         let kind = self.policy().kind(&record.kind);
         let rules = kind.map(|kind| Rules { policy: self.policy(), kind, now: self.now });
         IssuedKey {
@@ -103,7 +105,7 @@ impl Act<'_> {
 
     fn seal(&self, id: &KeyId, key: &ApiKey) -> Result<Vec<u8>, Error> {
         let seal_key = self.inner.seal_key.as_ref().ok_or_else(no_seal_key)?;
-        seal_key.seal(&seal_context(id), key.reveal().as_bytes(), &*self.inner.entropy)
+        seal_key.seal(&*self.inner.entropy, &seal_context(id), key.reveal().as_bytes())
     }
 
     /// The text of a key whose kind may be shown again, if it is kept.
@@ -111,7 +113,9 @@ impl Act<'_> {
         let record = &stored.record;
         let may_be_shown = match self.policy().kind(&record.kind).map(|kind| kind.reveal) {
             Some(Reveal::Always) => true,
-            Some(Reveal::TestOnly) => self.policy().environment(&record.environment).is_some_and(|e| e.sandbox),
+            Some(Reveal::TestOnly) => {
+                self.policy().environment(&record.environment).is_some_and(|e| e.sandbox)
+            }
             _ => false,
         };
         let Some(sealed) = record.sealed.as_deref().filter(|_| may_be_shown) else { return Ok(None) };

@@ -30,7 +30,9 @@ fn explain<T: DeserializeOwned>(body: &[u8], members: &[(&str, &str)]) -> Error 
     let mut problems = Problems::default();
     for (name, value) in object {
         match members.iter().find(|(member, _)| *member == name) {
-            None => problems.field(shown(&name), unknown_word(&name, members.iter().map(|(member, _)| *member))),
+            None => {
+                problems.field(shown(&name), unknown_word(&name, members.iter().map(|(member, _)| *member)))
+            }
             Some((member, form)) => {
                 let alone = Map::from_iter([(name, value)]);
                 if serde_json::from_value::<T>(Value::Object(alone)).is_err() {
@@ -40,7 +42,10 @@ fn explain<T: DeserializeOwned>(body: &[u8], members: &[(&str, &str)]) -> Error 
         }
     }
     // What is right member by member was wrong as a whole: a member stood there twice.
-    problems.finish().err().unwrap_or_else(|| Error::invalid_field("body", "has a member twice; give each once"))
+    problems
+        .finish()
+        .err()
+        .unwrap_or_else(|| Error::invalid_field("body", "has a member twice; give each once"))
 }
 
 /// The name of an unknown member as far as it is fit to be shown.

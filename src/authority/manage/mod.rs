@@ -32,8 +32,8 @@ mod view;
 pub use caller::{Caller, Person};
 pub use domains::{DomainRequest, DomainView, Lookup};
 pub use edit::KeyEdit;
-pub use find::PAGE_MAX;
 pub use end::EndedByValue;
+pub use find::PAGE_MAX;
 pub use import::{ImportEvent, ImportOptions, ImportReport, RefusedLine};
 pub use issue::IssuedKey;
 pub use new_key::NewKey;
@@ -82,8 +82,11 @@ pub struct KeyWarning {
 
 impl KeyWarning {
     fn high_role(role: &str, least: Option<&str>) -> Self {
-        let instead = least.filter(|least| *least != role).map_or(String::new(), |least| format!("; `{least}` is the least"));
-        let message = format!("gives a key the role `{role}`; use the lowest role that does the work{instead}");
+        let instead = least
+            .filter(|least| *least != role)
+            .map_or(String::new(), |least| format!("; `{least}` is the least"));
+        let message =
+            format!("gives a key the role `{role}`; use the lowest role that does the work{instead}");
         Self { field: "role", message }
     }
 }

@@ -4,7 +4,8 @@ use super::act::Act;
 use super::caller::Caller;
 use crate::authority::Authority;
 use crate::error::Error;
-use crate::policy::knobs::{BindingForm, KindClass, Need, OriginMatch};
+use crate::origin::OriginMatch;
+use crate::policy::knobs::{BindingForm, KindClass, Need};
 use crate::policy::model::{Kind, ResourceCount};
 use serde::Serialize;
 
@@ -52,8 +53,8 @@ pub struct KindOptions {
     pub role: Need,
     /// The role taken by default.
     pub default_role: Option<Box<str>>,
-    /// Whether permissions or a template may be chosen.
-    pub permissions: bool,
+    /// Whether permissions or a template are chosen.
+    pub permissions: Need,
     /// The permissions taken by default.
     pub default_permissions: Vec<Box<str>>,
     /// The types of resources its keys are bound to; empty for none.
@@ -132,7 +133,11 @@ impl Authority {
             kinds.sort_by_key(|kind| Some(kind.index) != default_kind);
             Ok(Options {
                 kinds: kinds.into_iter().map(|kind| kind_options(act, kind)).collect(),
-                environments: policy.environments().iter().map(|e| (e.name.clone(), e.label.clone())).collect(),
+                environments: policy
+                    .environments()
+                    .iter()
+                    .map(|e| (e.name.clone(), e.label.clone()))
+                    .collect(),
                 groups: groups(act),
                 templates: templates(act),
                 roles: roles(act),
@@ -161,7 +166,7 @@ fn kind_options(act: &Act<'_>, kind: &Kind) -> KindOptions {
         presets: presets.collect(),
         role: kind.role.need,
         default_role: default_role.map(|role| role.name.clone()),
-        permissions: kind.permissions.allowed,
+        permissions: kind.permissions.need,
         default_permissions: kind.permissions.default.to_vec(),
         resource_types: kind.resources.types.to_vec(),
         one_resource: kind.resources.count == ResourceCount::One,
@@ -173,13 +178,16 @@ fn kind_options(act: &Act<'_>, kind: &Kind) -> KindOptions {
 
 fn groups(act: &Act<'_>) -> Vec<(Box<str>, Vec<Box<str>>)> {
     let catalogue = act.policy().permissions();
-    let may_give = |name: &&Box<str>| catalogue.resolve(name).is_some_and(|set| act.rights.holds(&set));
+    let may_give = |name: &&Box<str>| catalogue.grant(name).is_some_and(|set| act.rights.may_permit(&set));
     let groups = act.policy().permission_groups().iter();
-    groups.map(|group| (group.name.clone(), group.permissions.iter().filter(may_give).cloned().collect())).collect()
+    groups
+        .map(|group| (group.name.clone(), group.permissions.iter().filter(may_give).cloned().collect()))
+        .collect()
 }
 
 fn templates(act: &Act<'_>) -> Vec<TemplateOption> {
-    let templates = act.policy().templates().iter().filter(|template| act.rights.holds(&template.permissions));
+    let templates =
+        act.policy().templates().iter().filter(|template| act.rights.may_permit(&template.permissions));
     templates
         .map(|template| TemplateOption {
             name: template.name.clone(),

@@ -7,14 +7,12 @@ use crate::clock::Timestamp;
 use crate::code::Code;
 use crate::error::Error;
 use crate::key::record::PlanAssignment;
+use crate::limit::Units;
 use crate::policy::Policy;
 use crate::policy::knobs::{OnPlanChange, PlanChoice};
-use crate::policy::model::LimitDef;
+use crate::policy::model::{LimitDef, PeriodRule};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// Units that a limit can hold at most: 2^53 - 1.
-const AMOUNT_MAX: u64 = (1 << 53) - 1;
 
 /// Another plan, or other amounts, for a key or a tenant.
 ///
@@ -94,8 +92,9 @@ impl Act<'_> {
         if policy.plan(plan).is_none() {
             let plans: Vec<&str> = policy.plans().names().collect();
             problems.coded(Code::UnknownPlan, "plan", unknown_word(plan, plans.into_iter()));
-            problems.finish()?;
         }
+        check_amounts(policy, plan, change, &mut problems);
+        problems.finish()?;
         if change.plan.is_some() && present != Some(plan) {
             self.check_plan_choice(plan)?;
         }
@@ -103,8 +102,6 @@ impl Act<'_> {
             let error = Error::refused(Code::PlanNotAllowed);
             return Err(error.with_detail("amounts are agreed by administrators"));
         }
-        check_amounts(policy, plan, change, &mut problems);
-        problems.finish()?;
         let after = assign(policy, self.engine.revision, before, plan, change, self.now);
         Ok(Some(after).filter(|after| {
             before.is_none_or(|before| before.plan != after.plan || before.overrides != after.overrides)
@@ -123,7 +120,8 @@ pub(super) fn default_plan(policy: &Policy) -> Option<&str> {
 }
 
 fn check_amounts(policy: &Policy, plan: &str, change: &PlanChange, problems: &mut Problems) {
-    let limits: Vec<&LimitDef> = policy.plan(plan).map_or_else(Vec::new, |plan| policy.limits_under(Some(plan.index)).collect());
+    let Some(plan) = policy.plan(plan) else { return };
+    let limits: Vec<&LimitDef> = policy.limits_under(Some(plan.index)).collect();
     let named = |name: &str| limits.iter().find(|limit| *limit.name == *name);
     let amounts = change.amounts.iter().map(|(name, units)| (name, *units));
     for (name, units) in amounts.chain(change.standard.iter().map(|name| (name, None))) {
@@ -131,10 +129,14 @@ fn check_amounts(policy: &Policy, plan: &str, change: &PlanChange, problems: &mu
         match named(name) {
             None => problems.field(field, unknown_word(name, limits.iter().map(|limit| &*limit.name))),
             Some(limit) if !limit.overridable => {
-                problems.field(field, "is the same for every subject; the policy lets nobody agree on another amount");
+                problems.field(
+                    field,
+                    "is the same for every subject; the policy lets nobody agree on another amount",
+                );
             }
-            Some(_) if units.is_some_and(|units| units > AMOUNT_MAX) => {
-                problems.field(field, format!("must be at most {AMOUNT_MAX}, or `null` for unlimited"));
+            Some(_) if units.is_some_and(|units| Units::new(units).is_none()) => {
+                problems
+                    .field(field, format!("must be at most {}, or `null` for unlimited", Units::MAX.get()));
             }
             Some(_) => {}
         }
@@ -184,7 +186,7 @@ fn assign(
 }
 
 fn begins_anew(old: &LimitDef, new: &LimitDef) -> bool {
-    let counts_from_plan_start = new.period.is_from_plan_start();
+    let counts_from_plan_start = !matches!(new.period, PeriodRule::Known(_));
     new.on_plan_change == OnPlanChange::Fresh || new.period != old.period || counts_from_plan_start
 }
 

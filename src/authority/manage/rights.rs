@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::code::Code;
 use crate::error::{Error, ErrorKind};
 use crate::key::record::{KeyRecord, Owner, Standing};
-use crate::permission::PermissionSet;
+use crate::permission::{Excess, Holding, PermissionSet, Rank};
 use crate::policy::Policy;
 use crate::policy::knobs;
 use crate::policy::model::Role;
@@ -29,7 +29,7 @@ pub(super) struct Rights {
 
 enum Holder {
     Admin,
-    Key { record: Box<KeyRecord>, power: Power },
+    Key { record: Box<KeyRecord>, holding: Holding },
     Person(Box<Member>),
 }
 
@@ -37,17 +37,10 @@ enum Holder {
 struct Member {
     user_id: UserId,
     /// What the person may do wherever it belongs.
-    base: Power,
+    base: Holding,
     /// Membership of the account as a whole.
-    everywhere: Option<Power>,
-    orgs: Vec<(OrgId, Power)>,
-}
-
-/// Permissions, and the place of the role in the policy: a smaller number is a higher rank.
-#[derive(Clone, Default)]
-struct Power {
-    permissions: PermissionSet,
-    rank: Option<u16>,
+    everywhere: Option<Holding>,
+    orgs: Vec<(OrgId, Holding)>,
 }
 
 impl Rights {
@@ -63,14 +56,16 @@ impl Rights {
         let holder = match &caller.who {
             Who::Admin(_) => Holder::Admin,
             Who::Key { account_id, .. } if account_id != account => return Err(Error::refused(foreign)),
-            Who::Person(person) if *person.account_id != *account.as_str() => return Err(Error::refused(foreign)),
+            Who::Person(person) if *person.account_id != *account.as_str() => {
+                return Err(Error::refused(foreign));
+            }
             Who::Key { account_id, key_id } => {
                 let stored = store.key_by_id(account_id, key_id)?;
-                let record = stored.map(|stored| stored.record).filter(|r| r.standing(now) == Standing::Active);
+                let record =
+                    stored.map(|stored| stored.record).filter(|r| r.standing(now) == Standing::Active);
                 let record = record.ok_or_else(|| Error::refused(Code::InvalidKey))?;
-                let rank = record.role.as_deref().and_then(|role| policy.role(role)).map(|role| role.index);
-                let power = Power { permissions: granted_permissions(&record, policy)?, rank };
-                Holder::Key { record: Box::new(record), power }
+                let holding = held_by(&record, policy)?;
+                Holder::Key { record: Box::new(record), holding }
             }
             Who::Person(person) => Holder::Person(Box::new(Member::of(person, policy)?)),
         };
@@ -81,7 +76,9 @@ impl Rights {
     pub(super) fn check_may_manage(&self, policy: &Policy) -> Result<(), Error> {
         self.check_is_secret(policy)?;
         if matches!(self.holder, Holder::Key { .. }) && !policy.lifecycle().keys_manage_keys {
-            return Err(Error::refused(Code::KindNotAllowed).with_detail("keys of this policy do not manage keys"));
+            return Err(
+                Error::refused(Code::KindNotAllowed).with_detail("keys of this policy do not manage keys")
+            );
         }
         Ok(())
     }
@@ -148,10 +145,19 @@ impl Rights {
         if !self.sees(record, policy) {
             return Err(exceeds("its environment, org or user lies outside the creator's own"));
         }
-        let granted = granted_permissions(record, policy)?;
-        let role = record.role.as_deref().and_then(|name| policy.role(name));
-        for power in self.powers(&record.bindings.org().ids().cloned().collect::<Vec<_>>()) {
-            power.check(&granted, role, policy)?;
+        let granted = held_by(record, policy)?;
+        for held in self.holdings(record.bindings.org()) {
+            match held.excess_of(&granted) {
+                None => {}
+                Some(Excess::Role) => return Err(exceeds("its role ranks above the creator's own")),
+                Some(Excess::Permissions(lacking)) => {
+                    let names = policy.permissions().names(&lacking);
+                    return Err(exceeds(format!(
+                        "the creator lacks {}",
+                        listed(names.iter().map(|name| &**name))
+                    )));
+                }
+            }
         }
         self.check_restrictions(record)
     }
@@ -218,31 +224,36 @@ impl Rights {
 
     /// Whether the caller may give this role to some key.
     pub(super) fn may_assign(&self, role: &Role) -> bool {
-        self.is_admin() || self.all_powers().any(|power| power.outranks(role))
+        self.may_give(&Holding { role: Some(Rank(role.index)), permissions: role.permissions })
     }
 
-    /// Whether the caller holds all of these permissions somewhere.
-    pub(super) fn holds(&self, permissions: &PermissionSet) -> bool {
-        self.is_admin() || self.all_powers().any(|power| is_empty(&lacking(&power.permissions, permissions)))
+    /// Whether the caller may give these permissions to some key.
+    pub(super) fn may_permit(&self, permissions: &PermissionSet) -> bool {
+        self.may_give(&Holding { role: None, permissions: *permissions })
     }
 
-    /// What the caller may do in each of these orgs; without one, wherever it belongs.
-    fn powers(&self, orgs: &[OrgId]) -> Vec<Power> {
+    fn may_give(&self, granted: &Holding) -> bool {
+        let may = |held: &Holding| held.excess_of(granted).is_none();
         match &self.holder {
-            Holder::Admin => Vec::new(),
-            Holder::Key { power, .. } => vec![power.clone()],
-            Holder::Person(member) if orgs.is_empty() => vec![member.power_in(None)],
-            Holder::Person(member) => orgs.iter().map(|org| member.power_in(Some(org))).collect(),
+            Holder::Admin => true,
+            Holder::Key { holding, .. } => may(holding),
+            Holder::Person(member) => {
+                may(&member.holding_in(None))
+                    || member.orgs.iter().any(|(org, _)| may(&member.holding_in(Some(org))))
+            }
         }
     }
 
-    fn all_powers(&self) -> impl Iterator<Item = Power> + '_ {
-        let (own, orgs): (Option<Power>, &[(OrgId, Power)]) = match &self.holder {
-            Holder::Admin => (None, &[]),
-            Holder::Key { power, .. } => (Some(power.clone()), &[]),
-            Holder::Person(member) => (Some(member.power_in(None)), &member.orgs),
-        };
-        own.into_iter().chain(orgs.iter().map(|(_, power)| power.clone()))
+    /// What the caller holds in each of the orgs that a key is bound to; for a key without, wherever it belongs.
+    fn holdings(&self, binding: &OrgBinding) -> Vec<Holding> {
+        match &self.holder {
+            Holder::Admin => Vec::new(),
+            Holder::Key { holding, .. } => vec![*holding],
+            Holder::Person(member) => match binding {
+                OrgBinding::None | OrgBinding::Open { .. } => vec![member.holding_in(None)],
+                named => named.ids().map(|org| member.holding_in(Some(org))).collect(),
+            },
+        }
     }
 }
 
@@ -254,7 +265,7 @@ impl Member {
             Error::new(ErrorKind::InvalidArgument, text).with_detail(e.to_string())
         };
         let own = policy.permissions().resolve_known(person.permissions.iter().map(|name| &**name));
-        let base = Power { permissions: own, rank: None };
+        let base = Holding { role: None, permissions: own };
         let mut member = Self {
             user_id: UserId::parse(&person.user_id, syntax).map_err(bad_id)?,
             base,
@@ -262,16 +273,17 @@ impl Member {
             orgs: Vec::new(),
         };
         for membership in &person.memberships {
-            let mut power = member.base.clone();
+            let mut held = member.base;
             if let Some(name) = &membership.role {
                 let role = policy.role(name).ok_or_else(|| {
-                    Error::refused(Code::UnknownRole).with_detail("a role of the person who calls is not in the policy")
+                    Error::refused(Code::UnknownRole)
+                        .with_detail("a role of the person who calls is not in the policy")
                 })?;
-                power.add(&Power { permissions: role.permissions, rank: Some(role.index) });
+                held = both(held, Holding { role: Some(Rank(role.index)), permissions: role.permissions });
             }
             match &membership.org_id {
-                None => member.everywhere.get_or_insert_with(Power::default).add(&power),
-                Some(org) => member.orgs.push((OrgId::parse(org, syntax).map_err(bad_id)?, power)),
+                None => member.everywhere = Some(member.everywhere.map_or(held, |known| both(known, held))),
+                Some(org) => member.orgs.push((OrgId::parse(org, syntax).map_err(bad_id)?, held)),
             }
         }
         Ok(member)
@@ -281,53 +293,25 @@ impl Member {
         self.everywhere.is_some() || self.orgs.iter().any(|(own, _)| own == org)
     }
 
-    fn power_in(&self, org: Option<&OrgId>) -> Power {
-        let mut power = self.base.clone();
-        let here = self.orgs.iter().filter(|(own, _)| Some(own) == org).map(|(_, power)| power);
-        self.everywhere.iter().chain(here).for_each(|more| power.add(more));
-        power
+    fn holding_in(&self, org: Option<&OrgId>) -> Holding {
+        let here = self.orgs.iter().filter(|(own, _)| Some(own) == org).map(|(_, held)| held);
+        self.everywhere.iter().chain(here).fold(self.base, |held, more| both(held, *more))
     }
 }
 
-impl Power {
-    fn add(&mut self, more: &Self) {
-        self.permissions = self.permissions.union(&more.permissions);
-        self.rank = match (self.rank, more.rank) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
-    }
-
-    fn outranks(&self, role: &Role) -> bool {
-        self.rank.is_some_and(|own| role.index >= own) && is_empty(&lacking(&self.permissions, &role.permissions))
-    }
-
-    fn check(&self, granted: &PermissionSet, role: Option<&Role>, policy: &Policy) -> Result<(), Error> {
-        if let Some(role) = role
-            && self.rank.is_none_or(|own| role.index < own)
-        {
-            return Err(exceeds(format!("the role `{}` ranks above the creator's own", role.name)));
-        }
-        let missing = lacking(&self.permissions, granted);
-        if is_empty(&missing) {
-            return Ok(());
-        }
-        let names = policy.permissions().names(&missing);
-        Err(exceeds(format!("the creator lacks {}", listed(names.iter().map(|name| &**name)))))
-    }
+/// What a key holds, with its role.
+fn held_by(record: &KeyRecord, policy: &Policy) -> Result<Holding, Error> {
+    let role = record.role.as_deref().and_then(|name| policy.role(name)).map(|role| Rank(role.index));
+    Ok(Holding { role, permissions: granted_permissions(record, policy)? })
 }
 
-/// What `needed` has and `held` has not.
-fn lacking(held: &PermissionSet, needed: &PermissionSet) -> PermissionSet {
-    let mut words = *needed.words();
-    for (word, held) in words.iter_mut().zip(held.words()) {
-        *word &= !held;
-    }
-    PermissionSet::from_words(words)
-}
-
-fn is_empty(set: &PermissionSet) -> bool {
-    set.words().iter().all(|word| *word == 0)
+/// What somebody holds who holds both; of two roles the higher counts, which has the smaller number.
+fn both(one: Holding, other: Holding) -> Holding {
+    let role = match (one.role, other.role) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    };
+    Holding { role, permissions: one.permissions.union(&other.permissions) }
 }
 
 /// Whether every address of `child` is one of `parent`. `None` is any address; texts are in CIDR notation, as stored.

@@ -1,12 +1,12 @@
 //! Replacing a key: by another one while both work for a time, or by another text under the same id.
 
+use super::Caller;
 use super::act::{Act, Draft, Step};
 use super::compose::{guard_name, tenant_of};
 use super::issue::IssuedKey;
 use super::json;
 use super::update::KeyChanged;
 use super::view::KeyView;
-use super::Caller;
 use crate::authority::Authority;
 use crate::clock::Timestamp;
 use crate::code::Code;
@@ -79,7 +79,9 @@ impl Authority {
                     draft.detail("name", &successor.name);
                     draft.detail("replaces", old.record.id);
                     draft.detail("grace_s", grace_s);
-                    draft.keys.push(KeyWrite::Put { record: Box::new(successor), expected: Expected::Absent });
+                    draft
+                        .keys
+                        .push(KeyWrite::Put { record: Box::new(successor), expected: Expected::Absent });
                     let expected = Expected::Version(old.version);
                     draft.keys.push(KeyWrite::Put { record: Box::new(old_after), expected });
                     Ok(draft.write())
@@ -180,7 +182,10 @@ impl Act<'_> {
         let rule = self.policy().lifecycle().rotation;
         let grace_s = rotation.grace_s.unwrap_or(rule.default_grace_s);
         if grace_s > rule.max_grace_s {
-            return Err(Error::invalid_field("grace_s", format!("must be at most {} seconds", rule.max_grace_s)));
+            return Err(Error::invalid_field(
+                "grace_s",
+                format!("must be at most {} seconds", rule.max_grace_s),
+            ));
         }
         self.check_replaceable(&old.record)?;
         // With an overlap a third key of the chain would work; without one their number stays the same.

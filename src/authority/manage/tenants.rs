@@ -134,7 +134,8 @@ impl Authority {
         limit: u32,
     ) -> Result<Page<TenantView, TenantKey>, Error> {
         self.look(caller, &name.account_id, "tenant.list", |act| {
-            let org_id = name.org_id.as_deref().map(|org| OrgId::parse(org, &act.policy().tenancy().id_syntax));
+            let org_id =
+                name.org_id.as_deref().map(|org| OrgId::parse(org, &act.policy().tenancy().id_syntax));
             let query = TenantQuery {
                 account_id: act.account.clone(),
                 environment: name.environment.clone(),
@@ -156,7 +157,12 @@ impl Authority {
     ///
     /// # Errors
     /// `tenant_deleted` for a deleted one, or below one that is not in use; `validation_error`; `version_conflict`.
-    pub fn put_tenant(&self, caller: &Caller, name: &TenantName, edit: &TenantEdit) -> Result<TenantView, Error> {
+    pub fn put_tenant(
+        &self,
+        caller: &Caller,
+        name: &TenantName,
+        edit: &TenantEdit,
+    ) -> Result<TenantView, Error> {
         self.tenant_act(caller, name, "tenant.put", edit, |act, key, before| {
             let mut problems = Problems::default();
             check_labels(edit.labels.iter().flatten(), &mut problems);
@@ -223,7 +229,10 @@ impl Authority {
             };
             if wanted != Some(key.level()) {
                 let on = act.policy().usage().plan_on.word();
-                return Err(Error::invalid_field("plan", format!("is not this tenant's: plans of this policy are on the {on}")));
+                return Err(Error::invalid_field(
+                    "plan",
+                    format!("is not this tenant's: plans of this policy are on the {on}"),
+                ));
             }
             act.check_in_use(before)?;
             let mut after = before.cloned().unwrap_or_else(|| new_tenant(key.clone(), act.now));
@@ -302,7 +311,8 @@ impl Act<'_> {
         let syntax = &self.policy().tenancy().id_syntax;
         let org_id = name.org_id.as_deref().map(|org| OrgId::parse(org, syntax)).transpose();
         let user_id = name.user_id.as_deref().map(|user| UserId::parse(user, syntax)).transpose();
-        let (org_id, user_id) = (org_id.map_err(|e| bad_id("org_id", e))?, user_id.map_err(|e| bad_id("user_id", e))?);
+        let (org_id, user_id) =
+            (org_id.map_err(|e| bad_id("org_id", e))?, user_id.map_err(|e| bad_id("user_id", e))?);
         let key = TenantKey { account_id: self.account.clone(), environment: "".into(), org_id, user_id };
         if key.level() == TenantLevel::Account {
             return Ok(key);
@@ -425,14 +435,18 @@ impl Act<'_> {
     }
 }
 
-fn check_labels<'a>(labels: impl Iterator<Item = (&'a Box<str>, &'a Box<str>)> + Clone, problems: &mut Problems) {
+fn check_labels<'a>(
+    labels: impl Iterator<Item = (&'a Box<str>, &'a Box<str>)> + Clone,
+    problems: &mut Problems,
+) {
     if labels.clone().count() > LABELS_MAX {
         problems.field("labels", format!("may have at most {LABELS_MAX}"));
     }
     for (name, value) in labels {
         let bad_name = name.is_empty() || name.len() > LABEL_NAME_MAX || name.chars().any(char::is_control);
-        let bad_value =
-            value.is_empty() || value.chars().count() > LABEL_VALUE_MAX || value.chars().any(char::is_control);
+        let bad_value = value.is_empty()
+            || value.chars().count() > LABEL_VALUE_MAX
+            || value.chars().any(char::is_control);
         if bad_name || bad_value {
             problems.field(
                 "labels",

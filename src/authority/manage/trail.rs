@@ -14,7 +14,13 @@ impl Authority {
     /// # Errors
     /// `grant_exceeds_creator` for a caller that does not belong to the account as a whole; when the store does not
     /// answer.
-    pub fn audit(&self, caller: &Caller, account_id: &str, from: u64, limit: u32) -> Result<Vec<AuditEntry>, Error> {
+    pub fn audit(
+        &self,
+        caller: &Caller,
+        account_id: &str,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, Error> {
         self.look(caller, account_id, "audit.list", |act| {
             act.check_account_wide()?;
             Ok(act.inner.store.audit(&act.account, from.max(1), limit.clamp(1, ENTRIES_MAX))?)

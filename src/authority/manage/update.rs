@@ -17,6 +17,7 @@ use crate::code::Code;
 use crate::error::{Error, ErrorKind};
 use crate::key::id::KeyId;
 use crate::key::record::{KeyRecord, PlanAssignment, Standing};
+use crate::limit::Units;
 use crate::policy::Policy;
 use crate::policy::knobs::EmptyOrigins;
 use crate::policy::model::{Kind, LimitDef};
@@ -60,8 +61,16 @@ impl Authority {
     /// # Errors
     /// As [`issue`](Self::issue); `key_not_found` also for a revoked key; `version_conflict` where
     /// [`Caller::if_version`] says another version.
-    pub fn update(&self, caller: &Caller, account_id: &str, id: &KeyId, edit: &KeyEdit) -> Result<KeyChanged, Error> {
-        self.act(caller, account_id, "key.update", |act| act.edit_key(id, edit, |act, record| act.apply_edit(record, edit)))
+    pub fn update(
+        &self,
+        caller: &Caller,
+        account_id: &str,
+        id: &KeyId,
+        edit: &KeyEdit,
+    ) -> Result<KeyChanged, Error> {
+        self.act(caller, account_id, "key.update", |act| {
+            act.edit_key(id, edit, |act, record| act.apply_edit(record, edit))
+        })
     }
 
     /// Puts a key on another plan, or agrees on other amounts for it alone; secret and counts stay (row RS-27).
@@ -88,7 +97,12 @@ impl Authority {
     ///
     /// # Errors
     /// `validation_error` for a key without a template, or whose template is gone; as [`update`](Self::update).
-    pub fn reapply_template(&self, caller: &Caller, account_id: &str, id: &KeyId) -> Result<KeyChanged, Error> {
+    pub fn reapply_template(
+        &self,
+        caller: &Caller,
+        account_id: &str,
+        id: &KeyId,
+    ) -> Result<KeyChanged, Error> {
         self.act(caller, account_id, "key.reapply_template", |act| {
             act.edit_key(id, &(), |act, record| {
                 let Some(template) = record.template.clone() else {
@@ -127,7 +141,10 @@ impl Act<'_> {
                 self.check_edited(&stored.record, &record)?;
                 record.updated_at = self.now;
                 let after = StoredKey { record, version: stored.version + 1, ..stored.clone() };
-                let mut draft = Draft::new(id, diff.answer(self.view(&after), self.warnings(&stored.record, &after.record)));
+                let mut draft = Draft::new(
+                    id,
+                    diff.answer(self.view(&after), self.warnings(&stored.record, &after.record)),
+                );
                 draft.tenant = tenant_of(&after.record);
                 draft.detail("name", &after.record.name);
                 draft.detail("changes", &diff.changes);
@@ -181,7 +198,8 @@ impl Act<'_> {
             Chosen::Value(role) => record.role = rules.role(Some(role), &mut problems),
         }
         if edit.permissions.is_some() || edit.template.is_some() {
-            let permissions = rules.permissions(edit.permissions.as_deref(), edit.template.as_deref(), &mut problems);
+            let permissions =
+                rules.permissions(edit.permissions.as_deref(), edit.template.as_deref(), &mut problems);
             (record.permissions, record.template) = (permissions.names, permissions.template);
         }
         if edit.resources.is_some() {
@@ -225,7 +243,12 @@ impl Act<'_> {
         }
     }
 
-    fn apply_plan(&self, record: &mut KeyRecord, change: &PlanChange, problems: &mut Problems) -> Result<(), Error> {
+    fn apply_plan(
+        &self,
+        record: &mut KeyRecord,
+        change: &PlanChange,
+        problems: &mut Problems,
+    ) -> Result<(), Error> {
         if let (Some(plan), Ok(kind)) = (&change.plan, self.kind(record)) {
             Rules { policy: self.policy(), kind, now: self.now }.plan(plan, problems);
         }
@@ -250,7 +273,10 @@ impl Act<'_> {
         if before.resources != after.resources {
             self.check_resources(after)?;
         }
-        if before.origins != after.origins || before.bindings != after.bindings || before.resources != after.resources {
+        if before.origins != after.origins
+            || before.bindings != after.bindings
+            || before.resources != after.resources
+        {
             self.check_domains(after)?;
         }
         Ok(())
@@ -285,7 +311,11 @@ impl Diff {
         diff.note("resources", &before.resources, &after.resources);
         diff.note("origins", &before.origins, &after.origins);
         diff.note("ip_allow", &before.ip_allow, &after.ip_allow);
-        diff.note("expires_at", &before.expires_at.map(|t| t.to_string()), &after.expires_at.map(|t| t.to_string()));
+        diff.note(
+            "expires_at",
+            &before.expires_at.map(|t| t.to_string()),
+            &after.expires_at.map(|t| t.to_string()),
+        );
         diff.note("plan", &before.plan, &after.plan);
         diff.narrowed = may_do_more(before, after, policy)?;
         diff.widened = may_do_more(after, before, policy)?;
@@ -300,14 +330,20 @@ impl Diff {
     }
 
     fn answer(&self, key: KeyView, warnings: Vec<KeyWarning>) -> KeyChanged {
-        KeyChanged { key, changed: self.changed.clone(), narrowed: self.narrowed, widened: self.widened, warnings }
+        KeyChanged {
+            key,
+            changed: self.changed.clone(),
+            narrowed: self.narrowed,
+            widened: self.widened,
+            warnings,
+        }
     }
 }
 
 /// Whether `one` may do something that `other` may not.
 fn may_do_more(one: &KeyRecord, other: &KeyRecord, policy: &Policy) -> Result<bool, Error> {
     let (ours, theirs) = (granted_permissions(one, policy)?, granted_permissions(other, policy)?);
-    let more_permissions = ours.words().iter().zip(theirs.words()).any(|(ours, theirs)| ours & !theirs != 0);
+    let more_permissions = !theirs.contains_all(&ours);
     let ends_later = match (one.expires_at, other.expires_at) {
         (Some(ours), Some(theirs)) => ours > theirs,
         (ours, theirs) => ours.is_none() && theirs.is_some(),
@@ -336,11 +372,17 @@ fn more_origins(one: &KeyRecord, other: &KeyRecord, policy: &Policy) -> bool {
 /// Whether the plan includes a feature that the other has not, or lets some count go further.
 fn more_plan(one: Option<&PlanAssignment>, other: Option<&PlanAssignment>, policy: &Policy) -> bool {
     let plan = |assignment: Option<&PlanAssignment>| {
-        assignment.map(|a| &*a.plan).or_else(|| super::plan::default_plan(policy)).and_then(|name| policy.plan(name))
+        assignment
+            .map(|a| &*a.plan)
+            .or_else(|| super::plan::default_plan(policy))
+            .and_then(|name| policy.plan(name))
     };
     let (Some(our_plan), Some(their_plan)) = (plan(one), plan(other)) else { return false };
     let amount = |limit: &LimitDef, assignment: Option<&PlanAssignment>| {
-        assignment.and_then(|a| a.overrides.get(&limit.name)).copied().unwrap_or(limit.cap())
+        assignment
+            .and_then(|a| a.overrides.get(&limit.name))
+            .copied()
+            .unwrap_or_else(|| limit.cap().map(Units::get))
     };
     let goes_further = policy.limits_under(Some(their_plan.index)).any(|theirs| {
         let Some(cap) = amount(theirs, other) else { return false };

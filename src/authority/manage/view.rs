@@ -3,6 +3,7 @@
 use crate::clock::Timestamp;
 use crate::key::id::KeyId;
 use crate::key::record::{KeyRecord, Lineage, Owner, Revocation, Standing, TemplateUse};
+use crate::limit::Units;
 use crate::policy::Policy;
 use crate::policy::model::{Dimension, LimitDef};
 use crate::resource::ResourceBinding;
@@ -227,15 +228,19 @@ impl PlanView {
                 name: limit.name.clone(),
                 meter: policy.meters().at(limit.meter).map_or_else(|| "".into(), |meter| meter.name.clone()),
                 subject: limit.subject.iter().map(dimension_name).collect(),
-                amount: agreed.copied().unwrap_or(limit.amount),
+                amount: agreed.copied().unwrap_or_else(|| limit.amount.map(Units::get)),
                 overridden: agreed.is_some(),
             }
         };
         Self {
             name: assignment.plan.clone(),
             since: assignment.since,
-            entitlements: entitlements.filter(|(i, _)| bits >> i & 1 == 1).map(|(_, name)| name.clone()).collect(),
-            limits: plan.map_or_else(Vec::new, |plan| policy.limits_under(Some(plan.index)).map(limit).collect()),
+            entitlements: entitlements
+                .filter(|(i, _)| bits >> i & 1 == 1)
+                .map(|(_, name)| name.clone())
+                .collect(),
+            limits: plan
+                .map_or_else(Vec::new, |plan| policy.limits_under(Some(plan.index)).map(limit).collect()),
         }
     }
 }
@@ -294,7 +299,10 @@ pub(super) fn rfc3339<S: Serializer>(instant: &Timestamp, serializer: S) -> Resu
 }
 
 /// An instant as text, or `null`.
-pub(super) fn rfc3339_or_null<S: Serializer>(instant: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn rfc3339_or_null<S: Serializer>(
+    instant: &Option<Timestamp>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match instant {
         Some(instant) => serializer.collect_str(instant),
         None => serializer.serialize_none(),

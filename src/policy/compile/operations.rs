@@ -176,7 +176,7 @@ fn check_holders(
     kinds: u64,
     context: &Context<'_>,
 ) {
-    let is_known = |name: &String| context.rights.catalogue.names().any(|known| known == name);
+    let is_known = |name: &String| context.rights.catalogue.iter().any(|known| known == name);
     if operation.permission.is_empty() || !operation.permission.iter().all(is_known) {
         return;
     }

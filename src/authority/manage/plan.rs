@@ -157,7 +157,7 @@ fn assign(
     let is_other_plan = before.is_none_or(|before| *before.plan != *plan);
     let mut overrides = before.map_or_else(BTreeMap::new, |assignment| assignment.overrides.clone());
     overrides.extend(change.amounts.clone());
-    change.standard.iter().for_each(|limit| drop(overrides.remove(limit)));
+    overrides.retain(|limit, _| !change.standard.contains(limit));
     let limits = |name: Option<&str>| {
         let index = name.and_then(|name| policy.plan(name)).map(|plan| plan.index);
         policy.limits_under(index).collect::<Vec<_>>()

@@ -83,6 +83,10 @@ impl Act<'_> {
         before: Option<&PlanAssignment>,
         change: &PlanChange,
     ) -> Result<Option<PlanAssignment>, Error> {
+        if change.changes_amounts() && !self.rights.is_admin() {
+            let error = Error::refused(Code::PlanNotAllowed);
+            return Err(error.with_detail("amounts are agreed by administrators"));
+        }
         let mut problems = Problems::default();
         let policy = self.policy();
         let present = before.map(|assignment| &*assignment.plan).or_else(|| default_plan(policy));
@@ -97,10 +101,6 @@ impl Act<'_> {
         problems.finish()?;
         if change.plan.is_some() && present != Some(plan) {
             self.check_plan_choice(plan)?;
-        }
-        if change.changes_amounts() && !self.rights.is_admin() {
-            let error = Error::refused(Code::PlanNotAllowed);
-            return Err(error.with_detail("amounts are agreed by administrators"));
         }
         let after = assign(policy, self.engine.revision, before, plan, change, self.now);
         Ok(Some(after).filter(|after| {

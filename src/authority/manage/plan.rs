@@ -125,18 +125,17 @@ fn check_amounts(policy: &Policy, plan: &str, change: &PlanChange, problems: &mu
     let named = |name: &str| limits.iter().find(|limit| *limit.name == *name);
     let amounts = change.amounts.iter().map(|(name, units)| (name, *units));
     for (name, units) in amounts.chain(change.standard.iter().map(|name| (name, None))) {
-        let field = format!("amounts.{}", name.chars().take(64).collect::<String>());
         match named(name) {
-            None => problems.field(field, unknown_word(name, limits.iter().map(|limit| &*limit.name))),
+            None => problems.field("amounts", unknown_word(name, limits.iter().map(|limit| &*limit.name))),
             Some(limit) if !limit.overridable => {
                 problems.field(
-                    field,
+                    format!("amounts.{name}"),
                     "is the same for every subject; the policy lets nobody agree on another amount",
                 );
             }
             Some(_) if units.is_some_and(|units| Units::new(units).is_none()) => {
-                problems
-                    .field(field, format!("must be at most {}, or `null` for unlimited", Units::MAX.get()));
+                let message = format!("must be at most {}, or `null` for unlimited", Units::MAX.get());
+                problems.field(format!("amounts.{name}"), message);
             }
             Some(_) => {}
         }

@@ -11,6 +11,7 @@ pub mod domain;
 pub mod entropy;
 pub mod error;
 pub mod headers;
+pub mod http;
 pub mod key;
 mod ledger;
 pub mod limit;

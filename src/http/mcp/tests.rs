@@ -196,6 +196,14 @@ fn sentences_fit_the_limit() {
     }
     let missing = answer::tool_result(&policy, &Denial::new(Code::UserRequired, NOW), None);
     assert_eq!(missing["content"][0]["text"], "This key needs a user id; do not retry.");
+    let upstream = answer::tool_code_result(&policy, Code::ProviderRateLimited, Some(17), Some("r"));
+    assert_eq!(
+        upstream["content"],
+        json!([
+            {"type": "text", "text": "The provider behind this operation asks to wait; do not retry within 17 s."},
+            {"type": "text", "text": r#"{"error":{"code":"provider_rate_limited","message":"the provider behind this operation asks to wait","status":429,"request_id":"r","retryable":true,"details":{"retry_after_s":17}}}"#},
+        ])
+    );
 }
 
 #[test]

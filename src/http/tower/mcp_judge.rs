@@ -31,6 +31,7 @@ pub(super) const SESSION_ID: &str = "mcp-session-id";
 pub(super) struct Admitted {
     pub(super) grant: Arc<Grant>,
     pub(super) body: Bytes,
+    pub(super) request_id: Option<String>,
     /// Whether the request belongs to a session, which then was found to be the caller's. The server must not see a
     /// session id that nobody checked.
     pub(super) in_session: bool,
@@ -96,7 +97,14 @@ impl McpLayer {
         let grant = self.judge_message(&post).await?;
         let purpose = self.purpose(&post, opens && era == Era::Sessions).await?;
         let in_session = post.session_id.is_some();
-        Ok(Admitted { grant: Arc::new(grant), body: body.unwrap_or_default(), in_session, purpose })
+        let request_id = post.facts.request_id.clone();
+        Ok(Admitted {
+            grant: Arc::new(grant),
+            body: body.unwrap_or_default(),
+            request_id,
+            in_session,
+            purpose,
+        })
     }
 
     /// Judges a request that carries no message: a session's stream is opened, or a session ended.
@@ -127,7 +135,8 @@ impl McpLayer {
             Some(id) if parts.method == Method::DELETE => Purpose::End(id),
             _ => Purpose::Pass,
         };
-        Ok(Admitted { grant: Arc::new(grant), body: Bytes::new(), in_session, purpose })
+        let request_id = facts.request_id.clone();
+        Ok(Admitted { grant: Arc::new(grant), body: Bytes::new(), request_id, in_session, purpose })
     }
 
     /// The server's answer, with what the guard adds and takes away.

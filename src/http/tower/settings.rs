@@ -76,10 +76,25 @@ pub(crate) fn granted(
     }
 }
 
+/// The id of a request, in the extensions of each that a guard let through: for answers and log lines of the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(Arc<str>);
+
+impl RequestId {
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Gives an allowed request its tenant.
-pub(crate) fn admit(parts: &mut Parts, grant: &Arc<Grant>) {
+pub(crate) fn admit(parts: &mut Parts, grant: &Arc<Grant>, request_id: Option<&str>) {
     parts.extensions.insert(grant.scope().clone());
     parts.extensions.insert(Arc::clone(grant));
+    if let Some(id) = request_id {
+        parts.extensions.insert(RequestId(id.into()));
+    }
 }
 
 /// The answer of the service behind, with what the grant adds and the body as `wrap` makes it.

@@ -26,7 +26,11 @@ async fn show(tenant: Tenant, scope: TenantScope) -> String {
 }
 
 async fn show_if_any(tenant: Option<Tenant>, scope: Option<TenantScope>) -> String {
-    format!("{:?} {:?}", tenant.map(|tenant| tenant.key_id().to_string().len()), scope.map(|scope| scope.to_string()))
+    format!(
+        "{:?} {:?}",
+        tenant.map(|tenant| tenant.key_id().to_string().len()),
+        scope.map(|scope| scope.to_string())
+    )
 }
 
 async fn run(run: Require<RunThing>) -> String {

@@ -25,7 +25,9 @@ async fn send(layer: &GuardLayer, seen: &Seen, request: Request<String>) -> Answ
         let forged = request.headers().keys().filter(|name| name.as_str().contains("tenantkit")).count();
         assert_eq!(grant.as_ref().map(|grant| grant.scope()), scope.as_ref());
         seen.lock().unwrap().push(format!("{} {id:?} {forged}", scope.unwrap()));
-        async { Ok::<_, Infallible>(Response::builder().header("vary", "accept").body("done".to_owned()).unwrap()) }
+        async {
+            Ok::<_, Infallible>(Response::builder().header("vary", "accept").body("done".to_owned()).unwrap())
+        }
     });
     read(layer.layer(inner).oneshot(request).await.unwrap()).await
 }
@@ -84,7 +86,10 @@ async fn refusals_never_reach_the_service() {
         let answer = send(&guard(&authority), &seen, request(method, uri, headers)).await;
         assert_eq!((answer.status, &*answer.code()), (status, code), "{method} {uri}");
         assert_eq!(answer.header("content-type"), Some("application/json"));
-        assert_eq!(answer.header("www-authenticate").is_some(), status == 401 || code == "insufficient_permission");
+        assert_eq!(
+            answer.header("www-authenticate").is_some(),
+            status == 401 || code == "insufficient_permission"
+        );
         assert!(answer.body.contains("\"request_id\":\"req_1\""));
         assert!(!answer.body.contains("nonsense"));
     }
@@ -166,13 +171,19 @@ async fn a_slow_plan_delays_the_call() {
 async fn a_retry_under_one_idempotency_key_is_charged_once() {
     let authority = authority();
     let (key, seen) = (bearer(&issue(&authority, |new| new)), Seen::default());
-    let run = || request("POST", "/orgs/o1/things/run", &[("authorization", &key), ("idempotency-key", "order-17")]);
+    let run = || {
+        request("POST", "/orgs/o1/things/run", &[("authorization", &key), ("idempotency-key", "order-17")])
+    };
     let layer = guard(&authority).idempotency_keys();
     for _ in 0..5 {
         assert_eq!(send(&layer, &seen, run()).await.status, 200);
     }
     let unasked = send(&guard(&authority), &seen, run()).await;
-    assert_eq!(unasked.header("ratelimit"), Some("\"runs-day\";r=1;t=86112"), "only where the host asked for it");
+    assert_eq!(
+        unasked.header("ratelimit"),
+        Some("\"runs-day\";r=1;t=86112"),
+        "only where the host asked for it"
+    );
 }
 
 #[tokio::test]
@@ -192,7 +203,8 @@ async fn one_route_and_its_environment() {
 async fn addresses_come_from_the_host_alone() {
     let authority = authority();
     let (key, seen) = (bearer(&issue(&authority, |new| new.ip_allow(["192.0.2.0/24"]))), Seen::default());
-    let forged = || request("GET", "/orgs/o1/things", &[("authorization", &key), ("x-forwarded-for", "192.0.2.7")]);
+    let forged =
+        || request("GET", "/orgs/o1/things", &[("authorization", &key), ("x-forwarded-for", "192.0.2.7")]);
     let cases = [(None, 403), (Some("198.51.100.1"), 403), (Some("192.0.2.7"), 200)];
     for (address, status) in cases {
         let address = address.map(|text: &str| text.parse().unwrap());

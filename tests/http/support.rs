@@ -7,8 +7,8 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tenantkit::clock::ManualClock;
-use tenantkit::key::id::KeyId;
 use tenantkit::http::tower::{BoxFuture, Runtime, Work};
+use tenantkit::key::id::KeyId;
 use tenantkit::{Authority, Caller, NewKey, Policy, Timestamp};
 
 /// 2026-11-30T00:04:48Z.
@@ -187,7 +187,9 @@ where
     let headers = parts.headers.iter();
     Answer {
         status: parts.status.as_u16(),
-        headers: headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect(),
+        headers: headers
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+            .collect(),
         body: String::from_utf8(bytes).unwrap(),
     }
 }

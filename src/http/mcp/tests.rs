@@ -3,7 +3,7 @@
 use super::answer;
 use super::call::{self, McpCall};
 use super::headers::HeaderMismatch;
-use super::listing::Visible;
+use super::listing::{Visible, is_usable};
 use super::message::{Message, MessageError};
 use crate::clock::Timestamp;
 use crate::code::Code;
@@ -270,7 +270,7 @@ fn bad_messages_get_the_protocols_own_errors() {
 fn visible(policy: &Policy, refused: &[(&str, Code)]) -> Visible {
     let seen = Visible::find(policy, |operation| {
         let code = refused.iter().find(|(name, _)| **name == *operation.name).map(|(_, code)| *code);
-        Ok::<_, ()>(Decision::Deny(Denial::new(code.unwrap_or(Code::UsageLimitReached), NOW)))
+        Ok::<_, ()>(is_usable(&Decision::Deny(Denial::new(code.unwrap_or(Code::UsageLimitReached), NOW))))
     });
     seen.unwrap()
 }

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::http::mcp::answer;
 use crate::http::mcp::call::{self, McpCall};
 use crate::http::mcp::headers::{self, Era};
-use crate::http::mcp::listing::Visible;
+use crate::http::mcp::listing::{self, Visible};
 use crate::http::mcp::message::{BODY_MAX, Message, MessageError, MessageKind};
 use crate::http::{HttpResponse, code_response, error_response, route};
 use crate::policy::Policy;
@@ -231,11 +231,15 @@ impl McpLayer {
     async fn visible(&self, post: &Post<'_>) -> Result<Visible, Error> {
         let authority = self.settings.authority.clone();
         let (policy, facts) = (Arc::clone(post.policy), Arc::clone(&post.facts));
-        let ask = move || {
-            Visible::find(&policy, |operation| {
-                facts.with_request(&operation.name, |request| authority.inspect(request))
-            })
+        let is_usable = move |operation: &Operation| {
+            match facts.with_request_about(operation, |request| authority.inspect(request)) {
+                Ok(decision) => Ok(listing::is_usable(&decision)),
+                // A list names no resource; whether one is within reach shows when it is named.
+                Err(error) if error.code() == Code::ValidationError => Ok(true),
+                Err(error) => Err(error),
+            }
         };
+        let ask = move || Visible::find(&policy, is_usable);
         offload(&*self.settings.runtime, ask).await?
     }
 

@@ -5,10 +5,11 @@ use super::body::{add_headers, own_response};
 use super::facts::Facts;
 use super::runtime::{Runtime, offload};
 use crate::authority::Authority;
+use crate::code::Code;
 use crate::decision::{Decision, Grant};
 use crate::entropy::{Entropy, OsEntropy};
 use crate::error::Error;
-use crate::http::{HttpResponse, denial_response, error_response, grant_response};
+use crate::http::{HttpResponse, code_response, denial_response, error_response, grant_response};
 use crate::policy::Policy;
 use http::{HeaderMap, Response, request::Parts};
 use std::net::IpAddr;
@@ -69,6 +70,11 @@ pub(crate) fn granted(
     match decided {
         Ok(Decision::Allow(grant)) => Ok(grant),
         Ok(Decision::Deny(denial)) => Err(denial_response(policy, &denial, request_id)),
+        // What the host itself got wrong, such as an operation that the policy does not have, is no fault of the caller.
+        Err(error) if error.code() == Code::ValidationError => {
+            tracing::error!(error = ?error, request_id, "the guard asks what cannot be judged");
+            Err(code_response(policy, Code::StoreUnavailable, None, request_id))
+        }
         Err(error) => {
             tracing::warn!(error = ?error, request_id, "a request could not be judged");
             Err(error_response(policy, &error, request_id))

@@ -90,6 +90,10 @@ impl McpLayer {
                 return Err(self.if_known(policy, &facts, answer).await);
             }
         };
+        if era == Era::Stateless && message.kind == MessageKind::Response {
+            // These servers ask nothing of their clients, so nothing is to be answered.
+            return Err(self.if_known(policy, &facts, answer::bad_message(MessageError::NotMessage)).await);
+        }
         let opens = message.method == "initialize";
         // A request that stands alone has no session, whatever its headers say.
         let session_id = session_id(&parts.headers).filter(|_| era == Era::Sessions && !opens);

@@ -19,11 +19,11 @@ from vectorgen import documents  # noqa: E402
 
 
 def committed():
-    """The vector files there are, by path below the folder."""
+    """The vectors and policies there are, by path below the folder."""
     found = {}
     for folder, _, names in os.walk(ROOT):
         for name in names:
-            if name.endswith(".json"):
+            if name.endswith((".json", ".toml")):
                 path = os.path.join(folder, name)
                 with open(path, encoding="utf-8", newline="") as file:
                     found[os.path.relpath(path, ROOT).replace(os.sep, "/")] = file.read()

@@ -177,9 +177,10 @@ class Scenario:
 
     # Requests.
 
-    def request(self, do, operation, expect, key="a", **members):
-        if key is not None:
-            members["key"] = "$key:" + key
+    def request(self, do, operation, expect, key="a", text=None, **members):
+        """`key` names an issued key, `text` is presented as it stands; with neither, the headers hold it."""
+        if text is not None or key is not None:
+            members["key"] = text if text is not None else "$key:" + key
         return self.step(do, expect, operation=operation, **members)
 
     def authorize(self, operation, expect, key="a", **members):

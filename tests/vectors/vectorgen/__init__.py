@@ -1,15 +1,15 @@
 """The vectors, folder by folder."""
 
-from . import credentials, crosscutting, order, parameters, policies, tenancy
+from . import credentials, crosscutting, limit_policies, limits, order, parameters, policies, tenancy, windows
 from .form import render
 
-GROUPS = [tenancy, parameters, crosscutting, order, credentials]
+GROUPS = [tenancy, parameters, crosscutting, order, credentials, limits, windows]
 
 
 def documents():
     """All files: path below the vectors' folder to text."""
     files = render(vector for group in GROUPS for vector in group.vectors())
-    used = {path for text in files.values() for path in policies.documents() if path in text}
-    unused = set(policies.documents()) - used
-    assert not unused, f"no vector uses {sorted(unused)}"
-    return {**policies.documents(), **files}
+    texts = {**policies.documents(), **limit_policies.documents()}
+    unused = [path for path in texts if not any(f"../{path}" in text for text in files.values())]
+    assert not unused, f"no vector uses {unused}"
+    return {**texts, **files}

@@ -700,7 +700,8 @@ mod tests {
     #[test]
     fn texts_move_to_the_heap_and_keep_their_spans() {
         let mut texts = Texts::new();
-        let parts: Vec<String> = (0..9).map(|i| char::from(b'a' + i).to_string().repeat(40 + usize::from(i))).collect();
+        let parts: Vec<String> =
+            (0..9).map(|i| char::from(b'a' + i).to_string().repeat(40 + usize::from(i))).collect();
         let spans: Vec<Span> = parts.iter().map(|p| texts.push(p)).collect();
         assert!(texts.heap.is_some());
         for (part, span) in parts.iter().zip(spans) {

@@ -1,4 +1,4 @@
-//! The characters a key's body is made of, as one table look-up per byte.
+//! The characters a key's body is made of, checked without a branch per byte.
 
 use std::fmt;
 
@@ -25,6 +25,22 @@ pub struct Alphabet {
     chars: Box<[u8]>,
     /// 0 for a member, 1 for any other byte, so that a whole body is checked by one OR over its bytes.
     outside: [u8; 256],
+    /// The same set as runs of consecutive bytes if three are enough: these are compared 16 bytes at a time.
+    runs: Option<[Run; 3]>,
+}
+
+/// The bytes from `start` to `start + span`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Run {
+    start: u8,
+    span: u8,
+}
+
+impl Run {
+    #[inline]
+    const fn contains(self, byte: u8) -> bool {
+        byte.wrapping_sub(self.start) <= self.span
+    }
 }
 
 /// Why a set of characters is no alphabet.
@@ -100,7 +116,23 @@ impl Alphabet {
                 *flag = 0;
             }
         }
-        Self { chars: chars.into(), outside }
+        let mut alphabet = Self { chars: chars.into(), outside, runs: None };
+        alphabet.runs = match *alphabet.runs().collect::<Vec<_>>() {
+            [a] => Some([a, a, a]),
+            [a, b] => Some([a, b, b]),
+            [a, b, c] => Some([a, b, c]),
+            _ => None,
+        };
+        alphabet
+    }
+
+    /// The set as runs of consecutive bytes, in ascending order.
+    fn runs(&self) -> impl Iterator<Item = Run> {
+        let mut sorted = self.chars.to_vec();
+        sorted.sort_unstable();
+        let run =
+            |run: &[u8]| run.first().zip(run.last()).map(|(&start, last)| Run { start, span: last - start });
+        sorted.chunk_by(|a, b| a + 1 == *b).filter_map(run).collect::<Vec<_>>().into_iter()
     }
 
     /// The characters in order; their positions are the digits' values.
@@ -119,6 +151,15 @@ impl Alphabet {
     #[inline]
     #[must_use]
     pub fn contains_all(&self, bytes: &[u8]) -> bool {
+        let (blocks, rest) = bytes.as_chunks::<16>();
+        if let (Some([a, b, c]), Some(last)) = (self.runs, bytes.last_chunk::<16>()) {
+            let outside = |&byte: &u8| !(a.contains(byte) | b.contains(byte) | c.contains(byte));
+            let any_outside =
+                |block: &[u8; 16]| block.iter().map(outside).fold(false, std::ops::BitOr::bitor);
+            // The last block overlaps the one before it, so that no byte is left to be checked alone.
+            let in_blocks = blocks.iter().fold(false, |bad, block| bad | any_outside(block));
+            return !(in_blocks | (!rest.is_empty() && any_outside(last)));
+        }
         let flag = |&byte: &u8| self.outside.get(usize::from(byte)).copied().unwrap_or(1);
         bytes.iter().map(flag).fold(0, std::ops::BitOr::bitor) == 0
     }
@@ -135,18 +176,14 @@ impl Alphabet {
 
     /// The set as a regular expression, such as `[0-9a-f]`.
     pub(super) fn char_class(&self) -> String {
-        let mut sorted = self.chars.to_vec();
-        sorted.sort_unstable();
         let mut class = String::from("[");
-        for run in sorted.chunk_by(|a, b| a + 1 == *b) {
-            let (Some(&first), Some(&last)) = (run.first(), run.last()) else { continue };
-            match run.len() {
-                1 | 2 => run.iter().for_each(|&c| push_escaped(&mut class, c)),
-                _ => {
-                    push_escaped(&mut class, first);
-                    class.push('-');
-                    push_escaped(&mut class, last);
-                }
+        for Run { start, span } in self.runs() {
+            push_escaped(&mut class, start);
+            if span > 1 {
+                class.push('-');
+            }
+            if span > 0 {
+                push_escaped(&mut class, start + span);
             }
         }
         class + "]"
@@ -185,13 +222,18 @@ mod tests {
 
     #[test]
     fn membership_is_exact_for_every_byte() {
-        let alphabet = Alphabet::hex();
-        for byte in 0..=255 {
-            let member = matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-            assert_eq!(alphabet.contains(byte), member, "{byte}");
-            assert_eq!(alphabet.contains_all(&[b'0', byte, b'f']), member, "{byte}");
+        // One, two, three and more runs of consecutive bytes.
+        for chars in ["mnop", "0123456789abcdef", std::str::from_utf8(BASE62).unwrap(), "-/09AZaz~"] {
+            let alphabet = Alphabet::custom(chars).unwrap();
+            let (first, last) = (chars.as_bytes()[0], chars.as_bytes()[chars.len() - 1]);
+            for byte in 0..=255 {
+                let member = chars.as_bytes().contains(&byte);
+                assert_eq!(alphabet.contains(byte), member, "{byte} in {chars}");
+                let body = [[first; 40].as_slice(), &[byte], &[last; 40]].concat();
+                assert_eq!(alphabet.contains_all(&body), member, "{byte} in {chars}");
+            }
+            assert!(alphabet.contains_all(b""));
         }
-        assert!(alphabet.contains_all(b""));
     }
 
     #[test]

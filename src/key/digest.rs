@@ -85,6 +85,20 @@ impl fmt::Debug for KeyDigest {
     }
 }
 
+/// Stored as 64 lower-case hexadecimal digits.
+impl serde::Serialize for KeyDigest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&data_encoding::HEXLOWER.encode_display(&self.0))
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for KeyDigest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::decode(DigestEncoding::Hex, &text).map_err(serde::de::Error::custom)
+    }
+}
+
 /// How the text of an imported digest is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -298,6 +312,10 @@ mod tests {
         assert_eq!(hex(&digest), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(format!("{digest:?}"), "KeyDigest(ba7816bf...)");
         assert_ne!(digest, KeyDigest::sha256(b"Abc"), "case counts");
+        let json = serde_json::to_string(&digest).unwrap();
+        assert_eq!(json, format!("\"{}\"", hex(&digest)));
+        assert_eq!(serde_json::from_str::<KeyDigest>(&json).unwrap(), digest);
+        assert!(serde_json::from_str::<KeyDigest>(&json.replace("ba", "b")).is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One act as data: what it writes, what must still hold, and what it tells the audit trail.
 
 use super::{Generation, TenantKey, TenantRecord};
+use crate::audit::AuditDraft;
 use crate::clock::Timestamp;
 use crate::domain::VerifiedDomain;
 use crate::key::digest::KeyDigest;
@@ -35,6 +36,17 @@ pub enum Expected {
     Absent,
     /// The row must have this version.
     Version(u64),
+}
+
+impl Expected {
+    /// Whether a row of this version (`None`: no row) is what was expected.
+    #[must_use]
+    pub fn is_met_by(self, version: Option<u64>) -> bool {
+        match self {
+            Self::Absent => version.is_none(),
+            Self::Version(expected) => version == Some(expected),
+        }
+    }
 }
 
 /// A write of one key. Its digest is unique over the whole store.
@@ -160,29 +172,6 @@ pub enum Conflict {
     Guard(usize),
     /// A key with this digest exists under another id.
     Digest,
-}
-
-/// A line for the audit trail before the store gives it its number and hash.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuditDraft {
-    /// The account whose chain it goes to.
-    pub account_id: AccountId,
-    /// When.
-    pub at: Timestamp,
-    /// Who: the management call's actor, or the id of the key that was refused.
-    pub actor: Box<str>,
-    /// What was done, such as `key.revoke`.
-    pub act: Box<str>,
-    /// To what: a key id, a tenant, a domain.
-    pub object: Box<str>,
-    /// The org and user concerned, if any.
-    pub tenant: Box<str>,
-    /// How it ended: `ok`, or the code of the refusal.
-    pub outcome: Box<str>,
-    /// The caller's operation id, if there was one.
-    pub operation_id: Box<str>,
-    /// Further facts as a JSON object: never a secret, never a digest.
-    pub details: Box<str>,
 }
 
 /// What is remembered of an operation id: unique per account, kept for at least 24 hours.

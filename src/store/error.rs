@@ -68,27 +68,39 @@ impl From<StoreError> for Error {
     /// The public text is fixed by the kind; what the store said stays in the source.
     fn from(error: StoreError) -> Self {
         let (kind, text) = match error.kind {
-            StoreErrorKind::Unavailable => (ErrorKind::StoreUnavailable, "the store does not answer; try again"),
-            StoreErrorKind::Timeout => (ErrorKind::StoreTimeout, "the store did not answer in time; try again"),
-            StoreErrorKind::Corrupt => (ErrorKind::StoreCorrupt, "a stored row is damaged; run `tenantkit doctor`"),
-            StoreErrorKind::Schema => {
-                (ErrorKind::StoreSchema, "the store's schema does not fit this version; run `tenantkit doctor`")
+            StoreErrorKind::Unavailable => {
+                (ErrorKind::StoreUnavailable, "the store does not answer; try again")
             }
-            StoreErrorKind::Unsafe => {
-                (ErrorKind::StoreUnsafe, "the store's settings do not keep the promises; run `tenantkit doctor`")
+            StoreErrorKind::Timeout => {
+                (ErrorKind::StoreTimeout, "the store did not answer in time; try again")
             }
+            StoreErrorKind::Corrupt => {
+                (ErrorKind::StoreCorrupt, "a stored row is damaged; run `tenantkit doctor`")
+            }
+            StoreErrorKind::Schema => (
+                ErrorKind::StoreSchema,
+                "the store's schema does not fit this version; run `tenantkit doctor`",
+            ),
+            StoreErrorKind::Unsafe => (
+                ErrorKind::StoreUnsafe,
+                "the store's settings do not keep the promises; run `tenantkit doctor`",
+            ),
             StoreErrorKind::OutcomeUnknown => (
                 ErrorKind::OutcomeUnknown,
                 "the change may have been applied; repeat it with the same operation id",
             ),
-            StoreErrorKind::Overloaded => (ErrorKind::Overloaded, "too many calls wait for the store; try again"),
+            StoreErrorKind::Overloaded => {
+                (ErrorKind::Overloaded, "too many calls wait for the store; try again")
+            }
             StoreErrorKind::Forked => (
                 ErrorKind::Forked,
                 "the store was opened before this process was forked; open it in the child",
             ),
             StoreErrorKind::Closed => (ErrorKind::Closed, "the store is closed; open it again"),
             StoreErrorKind::Callback => (ErrorKind::StoreCallback, "the custom store broke its contract"),
-            StoreErrorKind::TooLarge => (ErrorKind::InvalidArgument, "a value is larger than the store keeps"),
+            StoreErrorKind::TooLarge => {
+                (ErrorKind::InvalidArgument, "a value is larger than the store keeps")
+            }
         };
         Self::new(kind, text).with_source(error)
     }

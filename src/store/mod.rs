@@ -5,18 +5,25 @@
 //! All stores pass one public conformance suite (feature `conformance`).
 
 mod change;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
+pub mod memory;
 mod query;
+pub mod rows;
 mod tenant;
+mod usage;
 
 pub use change::{
-    Applied, AuditDraft, Change, Changed, Changes, Conflict, DomainWrite, Expected, Guard, KeyWrite, OperationRecord,
+    Applied, Change, Changed, Changes, Conflict, DomainWrite, Expected, Guard, KeyWrite, OperationRecord,
     TenantWrite,
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use query::{KeyFilter, KeyPage, KeyQuery, StandingFilter, StoredKey, TenantPage, TenantQuery, Touch};
-pub use tenant::{TenantKey, TenantLevel, TenantRecord, TenantState};
+pub use tenant::{TenantCount, TenantKey, TenantLevel, TenantRecord, TenantRef, TenantState};
+pub use usage::{Capabilities, UsageEvent, UsageRow, UsageStore};
 
+pub use crate::audit::AuditDraft;
 use crate::audit::{AuditEntry, ChainHead};
 use crate::clock::Timestamp;
 use crate::domain::VerifiedDomain;
@@ -25,7 +32,9 @@ use crate::key::id::KeyId;
 use crate::tenant::id::AccountId;
 
 /// The number of the last change of a record: every [`RecordStore::apply`] takes the next one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
 pub struct Generation(pub u64);
 
 /// What a process may answer from its cache at this moment.
@@ -99,6 +108,17 @@ pub trait RecordStore: Send + Sync {
     /// As the trait says.
     fn tenants(&self, query: &TenantQuery) -> Result<TenantPage, StoreError>;
 
+    /// How many tenants that are not deleted there are: the same count that [`Guard::Orgs`] and [`Guard::Users`] check.
+    ///
+    /// # Errors
+    /// As the trait says.
+    fn tenant_count(
+        &self,
+        account: &AccountId,
+        environment: &str,
+        what: TenantCount<'_>,
+    ) -> Result<u64, StoreError>;
+
     /// All verified or pending domains of an account.
     ///
     /// # Errors
@@ -127,7 +147,12 @@ pub trait RecordStore: Send + Sync {
     ///
     /// # Errors
     /// As the trait says.
-    fn operation(&self, account: &AccountId, id: &str, now: Timestamp) -> Result<Option<OperationRecord>, StoreError>;
+    fn operation(
+        &self,
+        account: &AccountId,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Option<OperationRecord>, StoreError>;
 
     /// Moves last-used times forward (never back) and adds exercised permissions. Not a change: no generation, no audit.
     /// Unknown ids are passed over.

@@ -102,7 +102,8 @@ impl KeyFilter {
     pub fn matches(&self, key: &StoredKey, now: Timestamp) -> bool {
         let record = &key.record;
         let is = |wanted: &Option<Box<str>>, value: &str| wanted.as_deref().is_none_or(|w| w == value);
-        let begins = |wanted: &Option<Box<str>>, value: &str| wanted.as_deref().is_none_or(|w| value.starts_with(w));
+        let begins =
+            |wanted: &Option<Box<str>>, value: &str| wanted.as_deref().is_none_or(|w| value.starts_with(w));
         is(&self.kind, &record.kind)
             && is(&self.environment, &record.environment)
             && is(&self.role, record.role.as_deref().unwrap_or(""))

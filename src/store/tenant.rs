@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// Which tenant: an account, an org of it in one environment, or a user in that org (or of the account, where the
 /// policy has no orgs). Equal org ids of two accounts or two environments are two tenants.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TenantKey {
     /// The account.
@@ -23,6 +23,65 @@ pub struct TenantKey {
     /// The user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<UserId>,
+}
+
+/// A [`TenantKey`] that borrows its ids: what a look-up needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TenantRef<'a> {
+    /// The account.
+    pub account_id: &'a str,
+    /// The environment; empty for the account itself.
+    pub environment: &'a str,
+    /// The org.
+    pub org_id: Option<&'a str>,
+    /// The user.
+    pub user_id: Option<&'a str>,
+}
+
+impl TenantRef<'_> {
+    /// The same, owning its ids.
+    #[must_use]
+    pub fn to_key(&self) -> TenantKey {
+        TenantKey {
+            account_id: AccountId::from_stored(self.account_id),
+            environment: self.environment.into(),
+            org_id: self.org_id.map(OrgId::from_stored),
+            user_id: self.user_id.map(UserId::from_stored),
+        }
+    }
+}
+
+/// As its [`TenantRef`] does, so that a map finds one by the other.
+impl std::hash::Hash for TenantKey {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.borrowed().hash(state);
+    }
+}
+
+impl papaya::Equivalent<TenantKey> for TenantRef<'_> {
+    fn equivalent(&self, key: &TenantKey) -> bool {
+        *self == key.borrowed()
+    }
+}
+
+/// Which tenants to count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TenantCount<'a> {
+    /// Orgs of the account.
+    Orgs,
+    /// Users of the org, or of the account without one.
+    Users(Option<&'a OrgId>),
+}
+
+impl TenantCount<'_> {
+    /// Whether the tenant is one of those.
+    #[must_use]
+    pub fn counts(self, key: &TenantKey) -> bool {
+        match self {
+            Self::Orgs => key.org_id.is_some() && key.user_id.is_none(),
+            Self::Users(org_id) => key.user_id.is_some() && key.org_id.as_ref() == org_id,
+        }
+    }
 }
 
 /// What a [`TenantKey`] names.
@@ -54,6 +113,17 @@ impl TenantKey {
     #[must_use]
     pub fn user(account_id: AccountId, environment: &str, org_id: Option<OrgId>, user_id: UserId) -> Self {
         Self { account_id, environment: environment.into(), org_id, user_id: Some(user_id) }
+    }
+
+    /// The key with borrowed ids.
+    #[must_use]
+    pub fn borrowed(&self) -> TenantRef<'_> {
+        TenantRef {
+            account_id: self.account_id.as_str(),
+            environment: &self.environment,
+            org_id: self.org_id.as_ref().map(OrgId::as_str),
+            user_id: self.user_id.as_ref().map(UserId::as_str),
+        }
     }
 
     /// What the key names.

@@ -99,6 +99,7 @@ pub struct UserEntry {
 /// What an operation acts on, and so which parameters it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Level {
     /// The account itself: no tenant parameter is accepted.
     Account,

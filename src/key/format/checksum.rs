@@ -58,14 +58,12 @@ fn crc_digits(crc: u32) -> [u8; CRC_DIGITS] {
 /// The value of six base62 digits; `None` for any other text and for more than a CRC can be.
 #[inline]
 fn crc_value(digits: &[u8]) -> Option<u32> {
-    let digits: &[u8; CRC_DIGITS] = digits.try_into().ok()?;
-    let mut value = 0_u64;
-    let mut highest = 0;
-    for &byte in digits {
-        let digit = VALUES.get(usize::from(byte)).copied().unwrap_or(NO_DIGIT);
-        highest = highest.max(digit);
-        value = value * 62 + u64::from(digit);
-    }
+    let digits: [u8; CRC_DIGITS] = digits.try_into().ok()?;
+    let [a, b, c, d, e, f] = digits.map(|byte| VALUES.get(usize::from(byte)).copied().unwrap_or(NO_DIGIT));
+    let highest = a.max(b).max(c).max(d).max(e).max(f);
+    // In pairs: the multiplications of one long chain would wait for each other.
+    let pair = |high: u8, low: u8| u64::from(high) * 62 + u64::from(low);
+    let value = pair(a, b) * 62_u64.pow(4) + pair(c, d) * 62_u64.pow(2) + pair(e, f);
     if highest == NO_DIGIT {
         return None;
     }

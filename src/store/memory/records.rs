@@ -8,9 +8,10 @@ use crate::key::digest::KeyDigest;
 use crate::key::id::KeyId;
 use crate::key::record::Standing;
 use crate::store::{
-    Applied, AuditDraft, Change, Changed, Changes, CheckLine, CheckState, Conflict, DomainWrite, Expected, Freshness,
-    Generation, Guard, KeyPage, KeyQuery, KeyWrite, OperationRecord, RecordStore, StoreError, StoredKey, TenantKey,
-    TenantPage, TenantQuery, TenantRecord, TenantState, TenantWrite, Touch,
+    Applied, AuditDraft, Change, Changed, Changes, CheckLine, CheckState, Conflict, DomainWrite, Expected,
+    Freshness, Generation, Guard, KeyPage, KeyQuery, KeyWrite, OperationRecord, RecordStore, StoreError,
+    StoredKey, TenantCount, TenantKey, TenantPage, TenantQuery, TenantRecord, TenantState, TenantWrite,
+    Touch,
 };
 use crate::tenant::id::AccountId;
 use parking_lot::Mutex;
@@ -100,6 +101,15 @@ impl RecordStore for MemoryRecords {
         Ok(TenantPage { tenants, more: found.next().is_some() })
     }
 
+    fn tenant_count(
+        &self,
+        account: &AccountId,
+        environment: &str,
+        what: TenantCount<'_>,
+    ) -> Result<u64, StoreError> {
+        Ok(self.state.lock().count_tenants(account, environment, what))
+    }
+
     fn domains(&self, account: &AccountId) -> Result<Vec<VerifiedDomain>, StoreError> {
         Ok(self.state.lock().domains.get(account).cloned().unwrap_or_default())
     }
@@ -168,7 +178,7 @@ impl RecordStore for MemoryRecords {
     fn audit(&self, account: &AccountId, from: u64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
         let state = self.state.lock();
         let chain = state.audit.get(account).map_or(&[][..], Vec::as_slice);
-        Ok(chain.iter().filter(|entry| entry.number() >= from).take(limit as usize).cloned().collect())
+        Ok(chain.iter().filter(|entry| entry.number >= from).take(limit as usize).cloned().collect())
     }
 
     fn audit_head(&self, account: &AccountId) -> Result<Option<ChainHead>, StoreError> {
@@ -209,7 +219,11 @@ impl RecordStore for MemoryRecords {
 
     fn check(&self) -> Vec<CheckLine> {
         let what = "memory store";
-        vec![CheckLine::new(CheckState::Ok, what, "records end with the process; use `sqlite:PATH` to keep them")]
+        vec![CheckLine::new(
+            CheckState::Ok,
+            what,
+            "records end with the process; use `sqlite:PATH` to keep them",
+        )]
     }
 
     fn close(&self) -> Result<(), StoreError> {
@@ -246,7 +260,7 @@ impl State {
                     ((account_id.clone(), *id), Expected::Version(*expected))
                 }
             };
-            if !matches_version(self.keys.get(&at).map(|key| key.version), expected) {
+            if !expected.is_met_by(self.keys.get(&at).map(|key| key.version)) {
                 return Err(Conflict::Key(i));
             }
             if let KeyWrite::Put { record, .. } = write
@@ -261,7 +275,7 @@ impl State {
                 TenantWrite::Put { record, expected } => (&record.key, *expected),
                 TenantWrite::Delete { key, expected } => (key, Expected::Version(*expected)),
             };
-            if !matches_version(self.tenants.get(key).map(|tenant| tenant.version), expected) {
+            if !expected.is_met_by(self.tenants.get(key).map(|tenant| tenant.version)) {
                 return Err(Conflict::Tenant(i));
             }
         }
@@ -365,28 +379,12 @@ impl State {
 
     fn holds(&self, guard: &Guard, now: Timestamp) -> bool {
         let present = |key: &&StoredKey| key.record.standing(now) != Standing::Revoked;
-        let tenants = |keep: &dyn Fn(&TenantKey) -> bool| {
-            let kept = self.tenants.values().filter(|t| t.state != TenantState::Deleted && keep(&t.key));
-            u64::try_from(kept.count()).unwrap_or(u64::MAX)
-        };
         match guard {
             Guard::Orgs { account_id, environment, max } => {
-                let is_org = |key: &TenantKey| {
-                    key.account_id == *account_id
-                        && key.environment == *environment
-                        && key.org_id.is_some()
-                        && key.user_id.is_none()
-                };
-                tenants(&is_org) <= *max
+                self.count_tenants(account_id, environment, TenantCount::Orgs) <= *max
             }
             Guard::Users { account_id, environment, org_id, max } => {
-                let is_user = |key: &TenantKey| {
-                    key.account_id == *account_id
-                        && key.environment == *environment
-                        && key.org_id == *org_id
-                        && key.user_id.is_some()
-                };
-                tenants(&is_user) <= *max
+                self.count_tenants(account_id, environment, TenantCount::Users(org_id.as_ref())) <= *max
             }
             Guard::Keys { account_id, max } => {
                 let of_account = self.keys.values().filter(|key| key.record.account_id == *account_id);
@@ -402,6 +400,22 @@ impl State {
         }
     }
 
+    /// The account's tenants of one environment stand together in the map.
+    fn count_tenants(&self, account: &AccountId, environment: &str, what: TenantCount<'_>) -> u64 {
+        let first = TenantKey {
+            account_id: account.clone(),
+            environment: environment.into(),
+            org_id: None,
+            user_id: None,
+        };
+        let counted = self
+            .tenants
+            .range(first..)
+            .take_while(|(key, _)| key.account_id == *account && *key.environment == *environment)
+            .filter(|(key, tenant)| tenant.state != TenantState::Deleted && what.counts(key));
+        counted.count() as u64
+    }
+
     fn erase(&mut self, tenant: &TenantKey) {
         self.generation += 1;
         let below: Vec<TenantKey> = self.tenants.keys().filter(|key| tenant.covers(key)).cloned().collect();
@@ -409,8 +423,12 @@ impl State {
             self.tenants.remove(&key);
             self.note(Changed::Tenant(key));
         }
-        let keys: Vec<_> =
-            self.keys.iter().filter(|(_, key)| tenant.covers_key(&key.record)).map(|(at, _)| at.clone()).collect();
+        let keys: Vec<_> = self
+            .keys
+            .iter()
+            .filter(|(_, key)| tenant.covers_key(&key.record))
+            .map(|(at, _)| at.clone())
+            .collect();
         keys.iter().for_each(|at| self.remove_key(at));
         if tenant.org_id.is_none() && tenant.user_id.is_none() {
             self.domains.remove(&tenant.account_id);
@@ -433,12 +451,5 @@ impl State {
             self.changes.retain(|(generation, _)| *generation > upto);
             self.forgotten_upto = upto;
         }
-    }
-}
-
-fn matches_version(version: Option<u64>, expected: Expected) -> bool {
-    match expected {
-        Expected::Absent => version.is_none(),
-        Expected::Version(expected) => version == Some(expected),
     }
 }

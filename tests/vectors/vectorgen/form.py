@@ -94,18 +94,18 @@ def refused(code, **more):
     return {"ok": False, "code": code, **more}
 
 
-# Bindings, as records write them.
+# Bindings, as a request for a key writes them.
 
 def fixed(value):
     return {"fixed": value}
 
 
 def orgs(*ids, default=None):
-    return {"list": _some(orgs=list(ids), default=default)}
+    return {"list": _some(ids=list(ids), default=default)}
 
 
 def users(*ids, default=None):
-    return {"list": _some(entries=[{"user": i} for i in ids], default=default and {"user": default})}
+    return {"list": _some(entries=list(ids), default=default)}
 
 
 def pairs(*entries, default=None):
@@ -157,8 +157,11 @@ class Scenario:
 
     # Keys.
 
-    def issue(self, name="a", expect=OK, account=None, **new_key):
-        return self.step("issue", expect, **{"as": name}, account=account or self.account, **new_key)
+    def issue(self, name="a", expect=OK, account=None, by=None, operation_id=None, **body):
+        """Issues a key; `body` is the request body, in which the key is called as it is called here."""
+        body = {"name": name, **body}
+        return self.step("issue", expect, **{"as": name}, account=account or self.account, by=by,
+                         operation_id=operation_id, body=body)
 
     def key_step(self, do, key="a", expect=OK, **members):
         return self.step(do, expect, key=key, **members)

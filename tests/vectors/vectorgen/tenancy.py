@@ -311,10 +311,10 @@ def more_bindings():
 
     s = scenario("T-18", "an empty list allows nobody", "T-36", id="T-18-empty-list")
     s.put(org="o1").put(org="o1", user="u1")
-    s.issue("none", preset="client", org=fixed("o1"), user={"list": {"entries": []}})
+    s.issue("none", preset="client", org=fixed("o1"), user=users())
     s.authorize(READ, deny("user_not_allowed", "T-18"), key="none", query=q(None, "u1"))
     s.authorize(READ, deny("user_required", "T-15"), key="none")
-    s.issue("nowhere", preset="platform", org={"list": {"orgs": []}}, user=fixed("u1"))
+    s.issue("nowhere", preset="platform", org=orgs(), user=fixed("u1"))
     s.authorize(READ, deny("org_not_allowed", "T-36"), key="nowhere", query=q("o1"))
     s.authorize(READ, deny("org_required", "T-33"), key="nowhere")
     yield s

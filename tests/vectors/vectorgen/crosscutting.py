@@ -193,7 +193,7 @@ def account_level():
         s.authorize(ORGS, deny("org_unexpected", "X-14"), key=key, query="org_id=o1")
         s.authorize(ORGS, deny("user_unexpected", "X-14"), key=key, query="user_id=u1")
         s.authorize(ORGS, deny("org_unexpected", "X-14"), key=key, query="org_id=o1&user_id=u1")
-        s.authorize(ORGS, deny("org_invalid", "X-01"), key=key, query="org_id=")
+        s.authorize(ORGS, deny("org_invalid"), key=key, query="org_id=")
     s.tenants({"orgs": ["o1"]})
     yield s
 
@@ -259,7 +259,7 @@ def ignored():
     s.authorize(READ, deny("org_not_found", "T-39"), key="known", query="org_id=o9&user_id=u1")
     s.authorize(READ, deny("user_not_found", "T-52"), key="known", query="org_id=o1&user_id=u9")
     s.authorize(READ, deny("user_not_allowed", "T-18"), key="client", query="user_id=u9")
-    s.authorize(READ, deny("org_invalid", "X-01"), key="client", query="org_id=&user_id=u1")
+    s.authorize(READ, deny("org_invalid"), key="client", query="org_id=&user_id=u1")
     s.authorize(ORGS, deny("org_unexpected", "X-14"), key="client", query="org_id=o1")
     yield s
 

@@ -21,18 +21,18 @@ def malformed():
     s = platform(scenario("X-01", "present but empty is wrong, not absent", "X-01", "A-28"))
     for query, code in [("org_id=&user_id=u1", "org_invalid"), ("org_id=o1&user_id=", "user_invalid"),
                         ("org_id&user_id=u1", "org_invalid"), ("org_id=&user_id=", "org_invalid")]:
-        s.authorize(READ, deny(code, "X-01"), query=query)
-    s.authorize(READ, deny("org_invalid", "X-01"), key=None, headers=headers(["X-Org-Id", ""], ["X-User-Id", "u1"]))
-    s.authorize(READ, deny("user_invalid", "X-01"), key=None, headers=headers(["X-Org-Id", "o1"], ["X-User-Id", ""]))
-    s.authorize(READ, deny("org_invalid", "X-01"), org_id="", user_id="u1")
-    s.authorize(READ, deny("user_invalid", "X-01"), org_id="o1", user_id="")
+        s.authorize(READ, deny(code), query=query)
+    s.authorize(READ, deny("org_invalid"), key=None, headers=headers(["X-Org-Id", ""], ["X-User-Id", "u1"]))
+    s.authorize(READ, deny("user_invalid"), key=None, headers=headers(["X-Org-Id", "o1"], ["X-User-Id", ""]))
+    s.authorize(READ, deny("org_invalid"), org_id="", user_id="u1")
+    s.authorize(READ, deny("user_invalid"), org_id="o1", user_id="")
     s.tenants({"orgs": []})
     yield s
 
     s = scenario("X-01-solo", "an empty parameter is judged before the binding", "X-01", "A-43")
     s.issue(preset="solo", org=fixed("o0"), user=fixed("u0"))
-    s.authorize(READ, deny("org_invalid", "X-01"), query="org_id=")
-    s.authorize(READ, deny("user_invalid", "X-01"), query="org_id=o9&user_id=")
+    s.authorize(READ, deny("org_invalid"), query="org_id=")
+    s.authorize(READ, deny("user_invalid"), query="org_id=o9&user_id=")
     yield s
 
     s = platform(scenario("X-02", "a parameter twice in one carrier, equal or not", "X-02", "A-28"))
@@ -40,10 +40,10 @@ def malformed():
                         ("org_id=o1&org_id=o2&user_id=u1", "org_duplicate"),
                         ("org_id=o1&user_id=u1&user_id=u1", "user_duplicate"),
                         ("user_id=u1&org_id=o1&user_id=u2", "user_duplicate")]:
-        s.authorize(READ, deny(code, "X-02"), query=query)
+        s.authorize(READ, deny(code), query=query)
     for name, code in [("X-Org-Id", "org_duplicate"), ("X-User-Id", "user_duplicate")]:
         for other in ("t1", "t2"):
-            s.authorize(READ, deny(code, "X-02"), key=None, headers=headers([name, "t1"], [name.lower(), other]),
+            s.authorize(READ, deny(code), key=None, headers=headers([name, "t1"], [name.lower(), other]),
                         query="org_id=t1" if name == "X-User-Id" else "user_id=t1")
     yield s
 
@@ -57,7 +57,7 @@ def malformed():
         dict(query="user_id=u1", headers=headers(["X-Org-Id", "o1"]), org_id="O1"),
     ]
     for request in conflicts:
-        s.authorize(READ, deny("tenant_conflict", "X-03"), key=None, **request)
+        s.authorize(READ, deny("tenant_conflict"), key=None, **request)
     yield s
 
     s = platform(scenario("X-03-equal", "equal values in several carriers are fine", "X-03", "A-28"))
@@ -135,10 +135,10 @@ def id_syntax():
                                   "A-28", "X-04", policy=policy))
             for row in IDS:
                 if axis == "org":
-                    expect = allow(row[1], "u1", created=True) if row[column] else deny("org_invalid", "X-04")
+                    expect = allow(row[1], "u1", created=True) if row[column] else deny("org_invalid")
                     s.authorize(READ, expect, query=f"org_id={encode(row[1])}&user_id=u1", note=row[0])
                 else:
-                    expect = allow("o1", row[1], created=True) if row[column] else deny("user_invalid", "X-04")
+                    expect = allow("o1", row[1], created=True) if row[column] else deny("user_invalid")
                     s.authorize(READ, expect, query=f"org_id=o1&user_id={encode(row[1])}", note=row[0])
             yield s
 
@@ -156,8 +156,8 @@ def decoding():
     s = platform(scenario("X-04-encoding", "bad percent-encoding and bytes that are not UTF-8 are refused", "X-04",
                           "A-28", policy="tenancy-wide"))
     for bad in ["%", "%4", "%zz", "a%2", "%ff", "%C0%AF", "%ED%A0%80", "%E2%82", "%F5%80%80%80"]:
-        s.authorize(READ, deny("org_invalid", "X-04"), query=f"org_id={bad}&user_id=u1")
-        s.authorize(READ, deny("user_invalid", "X-04"), query=f"org_id=o1&user_id={bad}")
+        s.authorize(READ, deny("org_invalid"), query=f"org_id={bad}&user_id=u1")
+        s.authorize(READ, deny("user_invalid"), query=f"org_id=o1&user_id={bad}")
     s.tenants({"orgs": []})
     yield s
 

@@ -7,6 +7,7 @@ use crate::code::Code;
 use crate::key::id::KeyId;
 use crate::limit::{BucketKey, LimitId};
 use crate::tenant::TenantScope;
+use crate::tenant::resolve::Warning;
 use std::fmt;
 
 /// Most limits, rates included, that one call can meet.
@@ -395,18 +396,6 @@ pub enum Reason {
     Contended = 14,
     /// The clock moved over a period's edge twice in one call.
     ClockUnsettled = 15,
-}
-
-/// A parameter that the policy chose to ignore.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Warning {
-    /// The org parameter contradicted the key and was ignored.
-    OrgIgnored,
-    /// The user parameter contradicted the key and was ignored.
-    UserIgnored,
-    /// Both were.
-    BothIgnored,
 }
 
 /// Facts about a decision, one bit each; the same bits in every language.

@@ -334,3 +334,6 @@ impl Batch {
         self.items.iter().enumerate().any(|(i, a)| later(i).any(|b| same(&a.request, &b.request)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -391,3 +391,6 @@ impl ExchangeRequest {
         Err(Error::new(ErrorKind::InvalidArgument, "the usage request is not valid").with_detail(fault))
     }
 }
+
+#[cfg(test)]
+mod tests;

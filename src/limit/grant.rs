@@ -104,3 +104,6 @@ pub(super) fn update_rate(bucket: &mut Bucket, now: Timestamp) {
     bucket.rate_from = bucket.confirmed;
     bucket.rate_at = now;
 }
+
+#[cfg(test)]
+mod tests;

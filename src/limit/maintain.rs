@@ -215,3 +215,6 @@ fn push<R: UpkeepRows>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

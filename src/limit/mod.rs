@@ -24,7 +24,8 @@
 //!
 //! # For stores
 //! A store implements [`rows::Rows`] and [`rows::UpkeepRows`] and calls [`batch::run`] and the functions of [`maintain`],
-//! each in one transaction; it has no rule of its own. All amounts fit 53 bits, all instants are the store's own.
+//! each in one transaction; it has no rule of its own. [`tables`] is those rows in plain maps. All
+//! amounts fit 53 bits, all instants are the store's own.
 
 pub mod batch;
 mod bucket;
@@ -38,6 +39,9 @@ mod keyed;
 pub mod maintain;
 pub mod period;
 pub mod rows;
+pub mod tables;
+#[cfg(test)]
+mod testing;
 mod upkeep;
 
 pub use bucket::{Basis, Bucket, EventKind, Fired, Lease, LeaseState, Mark, Rearm, Terms};

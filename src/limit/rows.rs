@@ -65,7 +65,7 @@ pub trait UpkeepRows: Rows {
     fn due_buckets(&mut self, due: Due, max: usize) -> Result<Vec<BucketKey>, Error>;
     /// The limit's open buckets, at most `max`.
     fn open_buckets(&mut self, limit_id: &LimitId, max: usize) -> Result<Vec<BucketKey>, Error>;
-    /// Leases of open buckets that may be folded: last heard of at or before `before`, with nothing open, in buckets
+    /// Leases that may be folded: last heard of at or before `before`, with nothing open, in buckets
     /// whose period does not end (or in any bucket, where a bucket and its leases share a row of bounded size).
     fn silent_leases(&mut self, before: Timestamp, max: usize) -> Result<Vec<(BucketKey, LeaseId)>, Error>;
     /// Expired leases of a holder, at most `max`.

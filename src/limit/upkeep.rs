@@ -169,3 +169,6 @@ pub fn audit<'a>(bucket: &Bucket, leases: impl Iterator<Item = &'a Lease>) -> Re
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

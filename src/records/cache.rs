@@ -43,6 +43,10 @@ impl Hasher for DigestHasher {
 type Keys = papaya::HashMap<KeyDigest, KeyEntry, BuildHasherDefault<DigestHasher>>;
 type Tenants = papaya::HashMap<TenantKey, Arc<TenantEntry>, RandomState>;
 
+/// The tenants, inside a guard.
+pub(crate) type PinnedTenants<'m> =
+    papaya::HashMapRef<'m, TenantKey, Arc<TenantEntry>, RandomState, papaya::LocalGuard<'m>>;
+
 /// See the module.
 pub(crate) struct Cache {
     pub(crate) keys: Keys,

@@ -1,7 +1,9 @@
 //! What the cache holds: records with every name resolved to an index or a bit set, ready to be judged without a look-up.
 
+use crate::address::NetworkList;
 use crate::clock::Timestamp;
 use crate::domain::VerifiedDomain;
+use crate::error::Error;
 use crate::key::digest::{DigestScheme, KeyDigest};
 use crate::key::id::KeyId;
 use crate::key::record::{KeyRecord, PlanAssignment, Standing};
@@ -9,9 +11,11 @@ use crate::origin::OriginPattern;
 use crate::permission::PermissionSet;
 use crate::policy::Policy;
 use crate::resource::ResourceBinding;
+use crate::seal::SealKey;
 use crate::store::{StoreError, StoreErrorKind, StoredKey, TenantKey, TenantRecord, TenantState, Touch};
 use crate::tenant::binding::{Bindings, OrgBinding};
-use ipnet::IpNet;
+use crate::tenant::proof::ProofSecret;
+use crate::tenant::resolve::TenantStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
@@ -50,7 +54,7 @@ pub(crate) struct KeyEntry {
 pub(crate) struct Restrictions {
     pub(crate) resources: ResourceBinding,
     pub(crate) origins: Vec<OriginPattern>,
-    pub(crate) networks: Option<Vec<IpNet>>,
+    pub(crate) networks: Option<NetworkList>,
 }
 
 /// A plan of the policy, and what was agreed for this subject alone.
@@ -66,7 +70,7 @@ pub(crate) struct TenantEntry {
     /// `None`: not registered.
     pub(crate) state: Option<TenantState>,
     pub(crate) plan: Option<PlanInForce>,
-    pub(crate) proof_secret: Option<Box<[u8]>>,
+    proof_secret: Option<Box<[u8]>>,
     /// Of accounts: their domains.
     pub(crate) domains: Box<[VerifiedDomain]>,
     pub(crate) slots: Slots,
@@ -236,6 +240,22 @@ impl TenantEntry {
             stale: AtomicBool::new(false),
             used: AtomicBool::new(true),
         })
+    }
+
+    /// How the truth table sees it.
+    pub(crate) fn status(&self) -> TenantStatus {
+        match self.state {
+            None => TenantStatus::Unknown,
+            Some(TenantState::Active) => TenantStatus::Active,
+            Some(TenantState::Suspended) => TenantStatus::Suspended,
+            Some(TenantState::Deleted) => TenantStatus::Deleted,
+        }
+    }
+
+    /// Of accounts: the secret that signs user ids, if there is one and the key it is sealed under is at hand.
+    pub(crate) fn proof_secret(&self, seal_key: Option<&SealKey>) -> Result<Option<ProofSecret>, Error> {
+        let (Some(sealed), Some(seal_key)) = (&self.proof_secret, seal_key) else { return Ok(None) };
+        ProofSecret::unseal(seal_key, &self.key.account_id, sealed).map(Some)
     }
 
     /// Which tenant.

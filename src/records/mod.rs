@@ -9,7 +9,7 @@ mod load;
 mod slots;
 mod touches;
 
-pub(crate) use cache::Cache;
-pub(crate) use entry::{KeyEntry, PlanInForce, Restrictions, TenantEntry, fixed_org};
-pub(crate) use load::Records;
+pub(crate) use cache::PinnedTenants;
+pub(crate) use entry::{KeyEntry, PlanInForce, Restrictions, TenantEntry};
+pub(crate) use load::{Noted, Records};
 pub(crate) use slots::{Slot, Slots};

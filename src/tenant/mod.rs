@@ -6,7 +6,10 @@
 
 pub mod binding;
 pub mod id;
+pub mod params;
 pub mod preset;
+pub mod resolve;
+pub mod row;
 pub mod scope;
 mod within;
 

@@ -37,9 +37,10 @@ pub struct ParamSources<'r> {
     pub query: &'r str,
     /// The headers as sent.
     pub headers: Headers<'r>,
-    /// The org from the path, decoded by the host; also what a host passes without HTTP.
+    /// The org from the path, decoded by the host; also what a host passes without HTTP. Whatever names a policy
+    /// declares, what the host itself passes is read.
     pub org_id: Option<&'r str>,
-    /// The user from the path, decoded by the host.
+    /// The user, likewise.
     pub user_id: Option<&'r str>,
 }
 
@@ -122,7 +123,7 @@ impl Fault {
     }
 }
 
-/// One id. Without this, a policy that declares no names would still read the path.
+/// One id.
 fn axis<'r>(
     names: &ParamNames,
     sources: &ParamSources<'r>,
@@ -142,12 +143,14 @@ fn collect<'r>(
 ) -> Result<Option<Cow<'r, str>>, Fault> {
     let query = match &names.query {
         Some(_) if sources.query.len() > MAX_QUERY_LEN => return Err(Fault::Invalid),
-        Some(name) => once(pairs(sources.query).filter(|(key, _)| is_named(key, name)).map(|(_, value)| value))?,
+        Some(name) => {
+            once(pairs(sources.query).filter(|(key, _)| is_named(key, name)).map(|(_, value)| value))?
+        }
         None => None,
     };
     let header = match &names.header {
         Some(_) if sources.headers.are_too_many() => return Err(Fault::Invalid),
-        Some(name) => once(sources.headers.values(name))?,
+        Some(name) => once(sources.headers.values(name.as_str()))?,
         None => None,
     };
     let query = query.map(|value| decode(value).ok_or(Fault::Invalid)).transpose()?;

@@ -161,4 +161,4 @@ fn absent_user(binding: &UserBinding) -> Absent<'_, UserId> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::tenant) mod tests;

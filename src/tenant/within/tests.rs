@@ -11,7 +11,7 @@ fn pair(org: &str, user: &str) -> Bindings {
         .unwrap_or_else(|| panic!("no preset allows org {org} with user {user}"))
 }
 
-fn all() -> Vec<Bindings> {
+pub(in crate::tenant) fn all() -> Vec<Bindings> {
     let orgs = [
         "none",
         "fixed a",

@@ -1,0 +1,71 @@
+//! Who asks: a key, or a person that the host has authenticated itself. Both are judged by one authoriser.
+
+use crate::key::id::KeyId;
+use crate::permission::PermissionSet;
+use crate::policy::{Kind, Policy, ResourceCount};
+use crate::records::{KeyEntry, PlanInForce, Restrictions, Slots, TenantEntry};
+use crate::tenant::{Bindings, OrgId};
+
+/// The one whose rights are judged.
+pub(super) struct Principal<'g> {
+    pub(super) id: KeyId,
+    /// `None` for a person.
+    pub(super) kind: Option<&'g Kind>,
+    pub(super) environment: u16,
+    pub(super) environment_name: &'g str,
+    pub(super) bindings: &'g Bindings,
+    pub(super) account: &'g TenantEntry,
+    /// The one org of a key with a fixed one.
+    pub(super) fixed_org: Option<&'g TenantEntry>,
+    pub(super) plan: Option<&'g PlanInForce>,
+    pub(super) restrictions: Option<&'g Restrictions>,
+    /// Names the count of limits with subject `key`.
+    pub(super) lineage: Option<KeyId>,
+    pub(super) slots: Option<&'g Slots>,
+    permissions: Permissions<'g>,
+}
+
+/// What it may do.
+#[derive(Clone, Copy)]
+pub(super) enum Permissions<'g> {
+    /// The same wherever it acts.
+    Everywhere(&'g PermissionSet),
+    /// By the role it has in each org.
+    ByOrg(&'g [(OrgId, PermissionSet)]),
+}
+
+impl<'g> Principal<'g> {
+    /// A key.
+    pub(super) fn of_key(entry: &'g KeyEntry, policy: &'g Policy) -> Self {
+        Self {
+            id: entry.id,
+            kind: policy.kinds().at(entry.kind),
+            environment: entry.environment,
+            environment_name: policy.environments().at(entry.environment).map_or("", |e| &*e.name),
+            bindings: &entry.bindings,
+            account: &entry.account,
+            fixed_org: entry.org.as_deref(),
+            plan: entry.plan.as_ref(),
+            restrictions: entry.restrictions.as_deref(),
+            lineage: Some(entry.lineage),
+            slots: Some(&entry.slots),
+            permissions: Permissions::Everywhere(&entry.permissions),
+        }
+    }
+
+    /// Its permissions in the org that was resolved.
+    pub(super) fn permissions_in(&self, org_id: Option<&str>) -> PermissionSet {
+        match self.permissions {
+            Permissions::Everywhere(set) => *set,
+            Permissions::ByOrg(roles) => roles
+                .iter()
+                .find(|(org, _)| Some(org.as_str()) == org_id)
+                .map_or_else(PermissionSet::default, |(_, set)| *set),
+        }
+    }
+
+    /// Whether its kind is bound to resources, so that none means none.
+    pub(super) fn is_bound_to_resources(&self) -> bool {
+        self.kind.is_some_and(|kind| kind.resources.count != ResourceCount::None)
+    }
+}

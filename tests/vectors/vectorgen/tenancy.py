@@ -130,7 +130,7 @@ def clients():
         for org_id in ("o2", "o9"):
             for user_id in (None, "u1"):
                 s.authorize(operation, deny("org_mismatch", "T-29"), query=q(org_id, user_id))
-        s.tenants({"orgs": ["o2"]})
+        s.tenants({"orgs": ["o1", "o2"]})
         yield s
 
     s = scenario("T-30", "client key is one company: a list of orgs or any org is refused at issue", "AM-12")

@@ -11,6 +11,7 @@ pub mod entropy;
 pub mod error;
 pub mod headers;
 pub mod key;
+mod ledger;
 pub mod limit;
 pub mod observer;
 pub mod origin;

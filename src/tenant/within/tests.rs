@@ -32,6 +32,7 @@ pub(in crate::tenant) fn all() -> Vec<Bindings> {
         "list u =v",
         "list a/u",
         "list a/u b/u",
+        "list =a/u b/v",
         "open",
         "open =a/u",
         "create",

@@ -209,6 +209,19 @@ fn t_42_creates_the_org_and_then_judges_the_user_in_it() {
 }
 
 #[test]
+fn t_46_and_t_64_a_default_user_of_one_org_is_used_only_there() {
+    for (org, user) in
+        [("list o0 o1", "list =o0/u0 o1/u1"), ("open", "open =o0/u0"), ("create", "create =o0/u0")]
+    {
+        let key = bindings(Platform, org, user);
+        for (org_id, expected) in [("o0", "200 A/o0/u0"), ("o1", "400 user_required")] {
+            let answer = resolve(&request(&key, Some(org_id), None), &World::usual());
+            assert_eq!(shown(answer), expected, "org {org}, user {user}");
+        }
+    }
+}
+
+#[test]
 fn t_57_an_optional_user_may_be_left_out_of_an_operation_of_org_level() {
     for user in ["optional", "optional_create"] {
         for &(org_no, org, org_ids) in TO_O1 {

@@ -1,9 +1,14 @@
 """The vectors, folder by folder."""
 
-from . import credentials, crosscutting, limit_policies, limits, order, parameters, policies, tenancy, windows
+from . import (
+    credentials, crosscutting, limit_policies, limits, order, parameters, policies, rules_keys, rules_limits,
+    rules_network, tenancy, windows,
+)
 from .form import render
 
-GROUPS = [tenancy, parameters, crosscutting, order, credentials, limits, windows]
+GROUPS = [
+    tenancy, parameters, crosscutting, order, credentials, limits, windows, rules_keys, rules_limits, rules_network,
+]
 
 
 def documents():

@@ -166,6 +166,10 @@ class Scenario:
     def key_step(self, do, key="a", expect=OK, **members):
         return self.step(do, expect, key=key, **members)
 
+    def update(self, key="a", expect=OK, by=None, **body):
+        """Changes a key; `body` is the request body."""
+        return self.step("update", expect, key=key, by=by, body=body)
+
     # Tenants.
 
     def tenant_step(self, do, org=None, user=None, expect=OK, account=None, **members):

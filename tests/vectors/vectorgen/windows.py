@@ -212,11 +212,11 @@ def plans():
                       "INV-31", "B2"))
     s.authorize("run", {"allowed": True, "plan": "free"}, times=2)
     run(s, exhausted())
-    s.key_step("update", plan="big")
+    s.update(plan="big")
     run(s, {"allowed": True, "plan": "big", "used": 3, "remaining": 1})
     run(s)
     run(s, exhausted())
-    s.key_step("update", plan="endless")
+    s.update(plan="endless")
     run(s, {"allowed": True, "plan": "endless"})
     usage(s, {"count": 5, "cap": None})
     yield s
@@ -224,10 +224,10 @@ def plans():
     s = solo(scenario("plan-downgrade", "a downgrade below the count blocks at once and never underflows", table, "A-06",
                       "INV-31", "I11"), plan="endless")
     s.authorize("run", {"allowed": True}, times=3)
-    s.key_step("update", plan="free")
+    s.update(plan="free")
     run(s, exhausted(available=0))
     usage(s, {"count": 3, "charged": 3, "cap": 2, "percent": 150})
-    s.key_step("update", plan="big")
+    s.update(plan="big")
     run(s, {"allowed": True, "remaining": 0})
     run(s, exhausted())
     yield s
@@ -246,7 +246,7 @@ def plans():
                    top='default_plan = "free"\n\n[plans.free]\n\n[plans.big]\n')
     s = solo(scenario("plan-fresh", "with on_plan_change = fresh a new plan starts at zero", fresh, "INV-31"))
     s.authorize("run", {"allowed": True}, times=2)
-    s.key_step("update", plan="big")
+    s.update(plan="big")
     run(s, {"allowed": True, "used": 1, "remaining": 2})
     yield s
 

@@ -133,11 +133,10 @@ impl PolicyError {
 }
 
 impl PolicyErrors {
-    pub(crate) fn new(mut errors: Vec<PolicyError>) -> Self {
+    /// At least one fault, and how many more there are.
+    pub(crate) fn new(mut errors: Vec<PolicyError>, omitted: usize) -> Self {
         errors.sort_by_key(|error| (error.line, error.column));
         errors.dedup();
-        let omitted = errors.len().saturating_sub(MAX_ERRORS);
-        errors.truncate(MAX_ERRORS);
         Self { file: None, errors, omitted }
     }
 
@@ -242,7 +241,7 @@ mod tests {
             PolicyError::in_text(text, 12..17, "limits[0].amout".into(), "unknown field `amout`".into())
                 .allow(["name", "amount"])
                 .suggest(Some("amount"));
-        let errors = PolicyErrors::new(vec![error]).in_file("acme.toml");
+        let errors = PolicyErrors::new(vec![error], 0).in_file("acme.toml");
         let expected = "acme.toml:2:2: unknown field `amout`; did you mean `amount`?\n  \
                         |\n2 |  amout = 50 # é\n  |  ^^^^^\n  field: limits[0].amout\n  allowed: `name`, `amount`";
         assert_eq!(errors.to_string(), expected);

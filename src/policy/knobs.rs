@@ -335,3 +335,22 @@ knobs! {
         Error "error",
     }
 }
+
+impl From<BasisWord> for crate::limit::Basis {
+    fn from(word: BasisWord) -> Self {
+        match word {
+            BasisWord::Confirmed => Self::Confirmed,
+            BasisWord::Charged => Self::Charged,
+        }
+    }
+}
+
+impl From<RearmWord> for crate::limit::Rearm {
+    fn from(word: RearmWord) -> Self {
+        match word {
+            RearmWord::Never => Self::Never,
+            RearmWord::OnRecover => Self::OnRecover,
+            RearmWord::OnChange => Self::OnChange,
+        }
+    }
+}

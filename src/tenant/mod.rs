@@ -8,6 +8,7 @@ pub mod binding;
 pub mod id;
 pub mod params;
 pub mod preset;
+pub mod proof;
 pub mod resolve;
 pub mod row;
 pub mod scope;

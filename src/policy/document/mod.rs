@@ -13,15 +13,18 @@ mod schema;
 mod tenancy;
 mod words;
 
-pub(crate) use kind::{AlphabetDoc, BodyDoc, KindDoc, PrefixDoc, PresetDoc, ResourcesDoc};
+pub(crate) use kind::{
+    AlphabetDoc, BodyDoc, ChecksumWord, KindDoc, PrefixDoc, PresetDoc, ResourceCountWord, ResourcesDoc,
+};
 pub(crate) use lifecycle::{ExpiryDoc, KeysDoc, RotationDoc};
 pub(crate) use operation::{CostDoc, MeterDoc, OperationDoc};
 pub(crate) use plan::{
-    Every, LimitDoc, LimitModeWord, PeriodDoc, PeriodTable, PlanDoc, RateDoc, SlowDoc, ThresholdDoc,
+    Every, LimitDoc, LimitModeWord, PeriodDoc, PeriodTable, PeriodWord, PlanDoc, RateDoc, SlowDoc,
+    ThresholdDoc, WeekdayWord,
 };
 #[cfg(feature = "schema")]
 pub use schema::json_schema;
-pub(crate) use tenancy::{CredentialsDoc, DomainsDoc, ParamDoc, TenancyDoc};
+pub(crate) use tenancy::{CredentialsDoc, DomainsDoc, ParamDoc, TenancyDoc, TenantIdAlphabet};
 pub(crate) use words::OneOrMany;
 
 use crate::policy::knobs::{Block, CountOn, ErrorBody, McpUsageError, PlanChoice, PlanOn, PublicReasons};

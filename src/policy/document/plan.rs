@@ -176,10 +176,10 @@ pub(crate) struct PeriodTable {
     /// The IANA time zone of the calendar, such as `Europe/Berlin`. Default `UTC`.
     pub(crate) zone: Option<String>,
     /// With `every = "week"`: the first day, such as `sunday`. Default `monday`.
-    pub(crate) week_start: Option<Weekday>,
+    pub(crate) week_start: Option<WeekdayWord>,
     /// Where periods begin: `plan_start` or an instant, for `every = "month"` and `"year"` and for `length_s`.
     pub(crate) anchor: Option<String>,
-    /// A fixed length in seconds, 1 to 3155760000, instead of `every`.
+    /// A fixed length in seconds, 1 to 3153600000, instead of `every`.
     pub(crate) length_s: Option<u64>,
 }
 
@@ -204,9 +204,9 @@ pub(crate) enum Every {
 
 /// A day of the week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Weekday"))]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Weekday {
+pub(crate) enum WeekdayWord {
     /// Monday.
     Monday,
     /// Tuesday.

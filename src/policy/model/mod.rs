@@ -10,7 +10,7 @@ pub mod table;
 
 pub mod interim;
 
-pub(crate) use index::{Charges, McpIndex};
+pub(crate) use index::{ChargeRow, Charges, McpIndex, NameIndex};
 pub use kind::{Kind, OriginRule, PermissionRule, PresetRule, ResourceCount, ResourceRule, RoleRule};
 pub use operation::{Cost, McpNames, Operation, Route};
 pub use plan::{
@@ -24,6 +24,7 @@ pub use rules::{
 pub use table::{Named, Table};
 
 use crate::key::format::FormatSet;
+use interim::Catalogue;
 
 /// A product's whole key system, validated.
 ///
@@ -38,6 +39,7 @@ pub struct Policy {
     pub(crate) formats: FormatSet,
     pub(crate) kinds: Table<Kind>,
     pub(crate) default_kind: u16,
+    pub(crate) permissions: Catalogue,
     pub(crate) groups: Box<[PermissionGroup]>,
     pub(crate) roles: Table<Role>,
     pub(crate) templates: Table<Template>,
@@ -139,6 +141,12 @@ impl Policy {
     #[must_use]
     pub fn template(&self, name: &str) -> Option<&Template> {
         self.templates.named(name)
+    }
+
+    /// The permissions and what they imply.
+    #[must_use]
+    pub fn permissions(&self) -> &Catalogue {
+        &self.permissions
     }
 
     /// The permissions as they are shown, group by group.

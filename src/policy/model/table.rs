@@ -45,7 +45,7 @@ impl<T: Named> Table<T> {
     }
 
     /// The names, in order.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.items.iter().map(Named::name)
     }
 }

@@ -29,7 +29,7 @@ impl<'i> Source<'i> {
     pub(crate) fn parse(text: &'i str) -> Result<Self, PolicyErrors> {
         if text.len() > MAX_POLICY_BYTES {
             let message = format!("a policy has at most 1 MiB; this one has {} bytes", text.len());
-            return Err(PolicyErrors::new(vec![PolicyError::at_start(message)]));
+            return Err(PolicyErrors::new(vec![PolicyError::at_start(message)], 0));
         }
         let (root, faults) = DeTable::parse_recoverable(text);
         if faults.is_empty() {
@@ -39,7 +39,8 @@ impl<'i> Source<'i> {
             let span = fault.span().unwrap_or(0..0);
             PolicyError::in_text(text, span, String::new(), format!("this is not TOML: {}", fault.message()))
         });
-        Err(PolicyErrors::new(errors.collect()))
+        let omitted = faults.len().saturating_sub(MAX_ERRORS);
+        Err(PolicyErrors::new(errors.collect(), omitted))
     }
 
     pub(crate) fn root(&self) -> &DeTable<'i> {
@@ -60,6 +61,15 @@ impl<'i> Source<'i> {
     /// Whether something stands at `at`.
     pub(crate) fn has(&self, at: &At<'_>) -> bool {
         self.find(at).is_ok()
+    }
+
+    /// Whether a table or array with something in it stands at `at`.
+    pub(crate) fn has_members(&self, at: &At<'_>) -> bool {
+        self.find(at).is_ok_and(|node| match node.inner {
+            Inner::Table(table) => !table.is_empty(),
+            Inner::Array(array) => !array.is_empty(),
+            Inner::Leaf => false,
+        })
     }
 
     /// Where the member named at `at` begins: members in the order of the text compare by it.
@@ -87,7 +97,12 @@ impl<'i> Source<'i> {
 
     /// An error about what stands at `at`.
     pub(crate) fn error(&self, at: &At<'_>, place: Place, message: impl Into<String>) -> PolicyError {
-        PolicyError::in_text(self.text, self.span(at, place), at.to_string(), message.into())
+        // A list that is written as its only element has no index.
+        let field = match at {
+            At::Index(list, _) if !self.has(at) => *list,
+            _ => at,
+        };
+        PolicyError::in_text(self.text, self.span(at, place), field.to_string(), message.into())
     }
 
     /// An error about these bytes.

@@ -3,7 +3,7 @@ use crate::headers::HeaderLine;
 use proptest::prelude::*;
 
 fn names(query: &str, header: &str) -> ParamNames {
-    ParamNames { query: Some(query.into()), header: Some(header.into()), path: None }
+    ParamNames { query: Some(query.into()), header: Some(header.parse().unwrap()), path: None }
 }
 
 fn read<'r>(syntax: IdSyntax, sources: &ParamSources<'r>) -> Result<TenantParams<'r>, Code> {

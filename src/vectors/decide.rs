@@ -1,7 +1,8 @@
 //! Steps that decide: what a request is, and what a decision says.
 
+use super::answer::{Answer, done, object, shown};
 use super::document::Step;
-use super::world::{Answer, World, shown};
+use super::world::World;
 use crate::authority::{Authority, Request, Reserved};
 use crate::decision::{Decision, Denial, Grant, LimitState, Reason, Warning};
 use crate::error::Error;
@@ -349,32 +350,5 @@ fn reason_name(reason: Reason) -> Value {
     match reason {
         Reason::None => Value::Null,
         reason => serde_json::to_value(reason).unwrap_or(Value::Null),
-    }
-}
-
-/// The answer of a call that only succeeds or fails.
-pub(super) fn done(result: Result<(), Error>) -> Answer {
-    match result {
-        Ok(()) => object(json!({ "ok": true })),
-        Err(error) => failed(&error),
-    }
-}
-
-/// The answer of a management call that was refused or failed.
-pub(super) fn failed(error: &Error) -> Answer {
-    let fields: Vec<&str> = error.fields().iter().map(|field| field.field.as_str()).collect();
-    object(json!({
-        "ok": false,
-        "code": error.code().name(),
-        "status": error.http_status(),
-        "fields": fields,
-    }))
-}
-
-/// The members of a JSON object.
-pub(super) fn object(value: Value) -> Answer {
-    match value {
-        Value::Object(members) => members,
-        _ => Answer::new(),
     }
 }

@@ -7,6 +7,7 @@
 //! [`run`] is what `tenantkit vectors run` and the test suite call. What is true of every step is checked on the way,
 //! without any file saying so: no answer holds the text of a key (INV-43).
 
+mod answer;
 mod compare;
 mod decide;
 mod document;

@@ -4,9 +4,9 @@ mod keys;
 mod limits;
 mod network;
 
+use super::answer::Answer;
 use super::compare::differences;
 use super::document::read;
-use super::world::Answer;
 use serde_json::{Map, Value};
 
 /// What is wrong with one case.

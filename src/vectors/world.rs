@@ -1,9 +1,10 @@
 //! What a scenario runs in: stores, processes, a clock, and the names it has given to keys, grants and reservations.
 
+use super::answer::{Answer, instant};
 use super::document::{Scenario, Step};
 use super::{Setup, Store, compare};
 use crate::authority::Authority;
-use crate::clock::{ManualClock, Timestamp};
+use crate::clock::ManualClock;
 use crate::decision::Grant;
 use crate::entropy::Entropy;
 use crate::error::Error;
@@ -12,7 +13,7 @@ use crate::key::secret::ApiKey;
 use crate::policy::Policy;
 use crate::store::{RecordStore, UsageStore};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -49,9 +50,6 @@ enum Stores {
     #[cfg(feature = "sqlite")]
     Sqlite(Folder),
 }
-
-/// What a step answers.
-pub(super) type Answer = Map<String, Value>;
 
 impl World {
     pub(super) fn new(file: &Path, scenario: &Scenario, setup: Setup) -> Result<Self, String> {
@@ -236,16 +234,6 @@ struct AdvanceArguments {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NoArguments {}
-
-/// An RFC 3339 instant.
-pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse(text).ok_or_else(|| format!("`{text}` is no instant"))
-}
-
-/// An instant as answers show it.
-pub(super) fn shown(instant: Option<Timestamp>) -> Value {
-    instant.map_or(Value::Null, |at| json!(at.to_string()))
-}
 
 /// Repeatable bytes: block n is the SHA-256 of n. For vectors only.
 #[derive(Default)]

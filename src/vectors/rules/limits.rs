@@ -6,8 +6,7 @@ use crate::limit::period::{AnchorUnit, CalendarUnit, Period, Weekday, Zone};
 use crate::limit::{ConfigVersion, Units};
 use crate::policy::model::Threshold;
 use crate::policy::knobs::ThresholdAction;
-use crate::vectors::decide::object;
-use crate::vectors::world::{self, Answer};
+use crate::vectors::answer::{Answer, instant as parse_instant, object};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::num::NonZeroU32;
@@ -74,13 +73,13 @@ pub(super) fn period(case: PeriodCase) -> Result<Answer, String> {
             };
             Period::Calendar { unit, zone: Zone::utc(), week_start: Weekday::Monday }
         }
-        PeriodForm::Length { length_s, anchor } => Period::Fixed { length_s, anchor: world::instant(&anchor)? },
+        PeriodForm::Length { length_s, anchor } => Period::Fixed { length_s, anchor: parse_instant(&anchor)? },
         PeriodForm::Anchored { every, anchor } => {
             let unit = if every == "year" { AnchorUnit::Year } else { AnchorUnit::Month };
-            Period::Anchored { unit, anchor: world::instant(&anchor)?, zone: Zone::utc() }
+            Period::Anchored { unit, anchor: parse_instant(&anchor)?, zone: Zone::utc() }
         }
     };
-    let window = period.window_at(world::instant(&case.at)?);
+    let window = period.window_at(parse_instant(&case.at)?);
     Ok(object(json!({ "start": window.start.to_string(), "end": window.end.to_string() })))
 }
 
@@ -94,7 +93,8 @@ pub(super) struct ThresholdCase {
 /// The count at which a percentage is reached.
 pub(super) fn threshold(case: &ThresholdCase) -> Result<Answer, String> {
     let threshold = Threshold { at: case.percent, state: "".into(), action: ThresholdAction::None };
-    Ok(object(json!({ "mark": threshold.mark(case.amount) })))
+    let amount = Units::new(case.amount).ok_or("more units than there are")?;
+    Ok(object(json!({ "mark": threshold.mark(amount).get() })))
 }
 
 #[derive(Deserialize)]

@@ -220,6 +220,7 @@ secret_with_origin = "reject"
 [kinds.other]
 prefix = { live = "oo_live_", test = "oo_test_" }
 body = { alphabet = "base62", length = 43 }
+permissions = "optional"
 
 [kinds.other.presets.platform]
 
@@ -294,7 +295,8 @@ POLICIES = {
     "tenancy-no-parameters": variant(
         TENANCY, "As tenancy, without any parameter name.",
         ('org_param = { query = "org_id", header = "X-Org-Id", path = "orgId" }\n', ""),
-        ('user_param = { query = "user_id", header = "X-User-Id", path = "userId" }\n', "")),
+        ('user_param = { query = "user_id", header = "X-User-Id", path = "userId" }\n', ""),
+        ("[kinds.key.presets.client]\n[kinds.key.presets.platform]\n[kinds.key.presets.flexible]\n", "")),
     "creation": CREATION,
     "environments": ENVIRONMENTS,
     "order": order(),

@@ -1,13 +1,14 @@
 """The vectors, folder by folder."""
 
 from . import (
-    credentials, crosscutting, limit_policies, limits, order, parameters, policies, rules_keys, rules_limits,
-    rules_network, tenancy, windows,
+    allmcp, credentials, crosscutting, limit_policies, limits, mcpstack, order, parameters, policies, rules_keys, rules_limits,
+    rules_network, runstack, runtype, tenancy, windows,
 )
 from .form import render
 
 GROUPS = [
     tenancy, parameters, crosscutting, order, credentials, limits, windows, rules_keys, rules_limits, rules_network,
+    runstack, mcpstack, runtype, allmcp,
 ]
 
 

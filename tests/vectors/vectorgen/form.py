@@ -148,6 +148,11 @@ class Scenario:
             "steps": [],
         }
 
+    def host(self, **answers):
+        """What the host answers when it is asked: `plans` that may be chosen, `resources` that exist."""
+        self.document["host"] = answers
+        return self
+
     def step(self, do, expect=None, **members):
         step = {"do": do, **_some(**members)}
         if expect is not None:
@@ -211,6 +216,12 @@ class Cases:
         return self
 
 
+def ordered(document):
+    """The steps or cases stand last."""
+    return {name: value for name, value in document.items() if name != "steps"} | (
+        {"steps": document["steps"]} if "steps" in document else {})
+
+
 def dump(value, indent=0, lead=0):
     """JSON with two spaces, short things on one line, members in the order given."""
     flat = json.dumps(value, ensure_ascii=True)
@@ -233,5 +244,5 @@ def render(vectors):
     for vector in vectors:
         path = vector.document["id"] + ".json"
         assert path not in files, f"two vectors are called {path}"
-        files[path] = dump(vector.document) + "\n"
+        files[path] = dump(ordered(vector.document)) + "\n"
     return files

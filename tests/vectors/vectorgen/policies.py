@@ -1,5 +1,7 @@
 """The policies that the vectors use besides the examples. Variants of one text are complete files of their own."""
 
+import os
+
 TENANCY = '''\
 # One kind of key with every preset and every form of binding; both ids in query, header and path.
 name = "tenancy"
@@ -306,6 +308,24 @@ POLICIES = {
     "carriers-human": variant(CARRIERS, "As carriers-reject, but foreign Bearer values are people's tokens.",
                               ('"reject"', '"human"')),
 }
+
+
+def example(name):
+    """The text of an example policy, without its comments at the top."""
+    path = os.path.join(os.path.dirname(__file__), "../../../examples/policies", name + ".toml")
+    with open(path, encoding="utf-8", newline="") as file:
+        return "# \n" + file.read()
+
+
+POLICIES["runstack-60"] = variant(example("runstack"), "Runstack's policy with 60 executions in FREE.",
+                                  ("amount = 50\n", "amount = 60\n"))
+POLICIES["runstack-4"] = variant(example("runstack"), "Runstack's policy with 4 executions in FREE.",
+                                 ("amount = 50\n", "amount = 4\n"))
+
+POLICIES["runtype-wider-template"] = variant(
+    example("runtype"), "Runtype's policy with a template that was widened.",
+    ('[templates.read_only]\nlabel = "Read only"\npermissions = ["FLOWS:READ",',
+     '[templates.read_only]\nlabel = "Read only"\nversion = 2\npermissions = ["FLOWS:READ", "FLOWS:WRITE",'))
 
 
 def documents():

@@ -200,11 +200,10 @@ impl Carriers {
 }
 
 impl<'r> Credential<'r> {
-    /// A key that was handed over directly, not in a header. An empty one counts as absent.
+    /// A key that was handed over directly, not in a header. Unlike an empty header, an empty text is a bad key.
     #[must_use]
     pub fn presented(key: &'r [u8]) -> Self {
         match key.len() {
-            0 => Self::Missing,
             1..=MAX_HEADER_VALUE_LEN => Self::Key(key, CarrierSet::default()),
             _ => Self::Malformed,
         }

@@ -76,6 +76,8 @@ impl Decision {
 #[must_use = "the grant says as which tenant to act"]
 pub struct Grant {
     pub(crate) who: Identity,
+    /// Names of the limits.
+    pub(crate) texts: Texts,
     pub(crate) decided_at: Timestamp,
     pub(crate) policy_revision: u32,
     pub(crate) cost: u64,
@@ -169,7 +171,7 @@ impl Grant {
     /// The state of one limit, such as its name in `texts`.
     #[must_use]
     pub fn limit_name(&self, state: &LimitState) -> &str {
-        self.who.texts.text(state.name)
+        self.texts.text(state.name)
     }
 
     /// What happened besides the allow.
@@ -572,7 +574,7 @@ pub enum LimitKind {
 }
 
 impl LimitState {
-    const EMPTY: Self = Self {
+    pub(crate) const EMPTY: Self = Self {
         name: Span { start: 0, len: 0 },
         unit: Span { start: 0, len: 0 },
         id: LimitId::from_bytes([0; 16]),

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod audit;
+mod authority;
 pub mod clock;
 pub mod code;
 pub mod credential;
@@ -10,6 +11,7 @@ pub mod domain;
 pub mod entropy;
 pub mod error;
 pub mod headers;
+pub mod http;
 pub mod key;
 mod ledger;
 pub mod limit;
@@ -17,7 +19,15 @@ pub mod observer;
 pub mod origin;
 pub mod permission;
 pub mod policy;
+mod records;
 pub mod resource;
 pub mod seal;
 pub mod store;
 pub mod tenant;
+
+pub use authority::{Authority, AuthorityBuilder, Mode, Request};
+pub use clock::Timestamp;
+pub use code::Code;
+pub use decision::{Decision, Denial, Grant};
+pub use error::{Error, ErrorKind};
+pub use policy::Policy;

@@ -2,7 +2,7 @@
 //!
 //! An origin is scheme, host and port, nothing else (RFC 6454). It is parsed, brought to the one form browsers send
 //! (lower-case ASCII, default port dropped) and compared whole; there is no match by prefix, suffix or pattern except the
-//! four modes of [`OriginMatch`](crate::policy::knobs::OriginMatch). Only honest browsers are bound by this: a program can send any `Origin` it likes.
+//! four modes of [`OriginMatch`]. Only honest browsers are bound by this: a program can send any `Origin` it likes.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -153,7 +153,7 @@ fn split(text: &str) -> Result<(Cow<'_, str>, &str, Option<u16>), InvalidOrigin>
     if text.is_empty() || text.len() > MAX_ORIGIN_LEN {
         return Err(InvalidOrigin::Length);
     }
-    if text == "null" {
+    if text.eq_ignore_ascii_case("null") {
         return Err(InvalidOrigin::Null);
     }
     let (scheme, authority) = text.split_once("://").ok_or(InvalidOrigin::Scheme)?;
@@ -196,7 +196,7 @@ fn parse_host(text: &str) -> Result<Cow<'_, str>, InvalidOrigin> {
     }
     if let Some(address) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         let address: Ipv6Addr = address.parse().map_err(|_| InvalidOrigin::Host)?;
-        return Ok(Cow::Owned(format!("[{address}]")));
+        return Ok(Cow::Owned(url::Host::<&str>::Ipv6(address).to_string()));
     }
     let is_label = |label: &str| {
         (1..=MAX_LABEL_LEN).contains(&label.len())

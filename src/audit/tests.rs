@@ -104,6 +104,17 @@ fn inv_61_an_edit_of_any_byte_of_any_row_is_found() {
 }
 
 #[test]
+fn inv_61_an_edit_with_a_hash_of_its_own_shows_at_the_next_row() {
+    let entries = chain(4);
+    for row in 0..3 {
+        let mut edited = entries.clone();
+        edited[row].draft.actor = "nobody".into();
+        edited[row].hash = edited[row].compute_hash();
+        assert_eq!(check(&edited, None), Err(Broken { at: row as u64 + 2, why: BrokenWhy::Previous }));
+    }
+}
+
+#[test]
 fn text_that_moves_to_the_next_field_is_an_edit() {
     let entry = AuditEntry::append(None, &draft(1));
     let mut moved = entry.clone();
@@ -213,6 +224,9 @@ fn a_checkpoint_is_signed_over_each_of_its_fields() {
         edit(&mut edited);
         assert!(!edited.is_signed_by(&key), "{edited:?}");
     }
+    // The number is signed too: under another number the same bytes did not sign it.
+    let renumbered = Checkpoint { key_id: 8, ..good };
+    assert!(!renumbered.is_signed_by(&CheckpointKey::new(8, &[1; 32]).unwrap()));
     assert!(CheckpointKey::new(1, &[0; 31]).is_err());
     assert!(
         !format!("{:?}", CheckpointKey::new(1, b"a secret of exactly thirty-two b").unwrap())

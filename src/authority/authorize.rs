@@ -2,23 +2,19 @@
 //! answer, and a refused request creates nothing and counts nothing.
 
 use super::call::{Call, Reach, Stop, Want};
+use super::charge::Next;
+use super::registry::Source;
 use super::{Authority, Engine, Inner, Request};
 use crate::decision::Decision;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
+use crate::ledger::HeldLine;
 use crate::observer::Event;
 use crate::records::Noted;
+use crate::store::Touch;
+use crate::tenant::AccountId;
 
 impl Authority {
     /// Judges a request and charges its cost on all limits that apply, or on none.
-    ///
-    /// ```
-    /// # use tenantkit::{Authority, NewKey, Caller, Policy, Request};
-    /// let authority = Authority::builder(Policy::builtin()).open()?;
-    /// let issued = authority.issue(&Caller::admin("docs"), &NewKey::new("acme", "first key"))?;
-    /// let key = issued.key.as_ref().map(|key| key.reveal()).unwrap_or_default();
-    /// assert!(authority.authorize(&Request::new("request").key(key))?.is_allowed());
-    /// # Ok::<(), tenantkit::Error>(())
-    /// ```
     ///
     /// # Errors
     /// Could not decide: the store does not answer, a stored row is damaged, the operation id was used for something
@@ -33,7 +29,7 @@ impl Authority {
     #[must_use]
     pub fn authorize_cached(&self, request: &Request<'_>) -> Option<Decision> {
         match self.inner.decide(request, Want::Charge, Reach::Cache) {
-            Err(Stop::NeedStore | Stop::Fail(_)) => None,
+            Err(Stop::NeedStore | Stop::NeedTenant(_) | Stop::Again | Stop::Fail(_)) => None,
             decided => self.inner.tell(request, Stop::into_decision(decided)).ok(),
         }
     }
@@ -47,29 +43,62 @@ impl Authority {
     }
 }
 
+/// A judgement begins again at most so often: when a tenant had to be fetched, or something moved under it.
+const ROUNDS_MAX: u32 = 8;
+
 impl Inner {
     /// Steps 1 to 9. Decides on a cached record inside the map's guard, else on one that is read.
     pub(super) fn decide(&self, request: &Request<'_>, want: Want, reach: Reach) -> Result<Decision, Stop> {
+        self.decide_holding(request, want, reach).map(|(decision, _)| decision)
+    }
+
+    /// As [`decide`](Self::decide); a reservation's units come with the decision.
+    pub(super) fn decide_holding(
+        &self,
+        request: &Request<'_>,
+        want: Want,
+        reach: Reach,
+    ) -> Result<(Decision, Vec<HeldLine>), Stop> {
         let engine = self.engine.load();
-        let call = Call::new(&engine, request, want, self.now())?;
+        let call = Call::new(&engine, request, want, self.now(), self.seal_key.as_ref())?;
         let presented = call.credential()?; // 1
         let parsed = call.parse(presented)?; // 2
-        let noted = engine.records.noted()?;
-        if let Some(decided) = self.decide_cached(&call, parsed.as_bytes(), noted) {
-            match decided {
-                Err(Stop::NeedStore) if reach == Reach::Store => {}
-                decided => return decided,
+        for _ in 0..ROUNDS_MAX {
+            let noted = engine.records.noted()?;
+            let cached = self.decide_cached(&call, parsed.as_bytes(), noted); // 3 to 7, and 8 where it needs no store
+            let next = match (cached, reach) {
+                (Some(Err(Stop::NeedTenant(key))), Reach::Store) => {
+                    engine.records.tenant(*key, noted)?;
+                    continue;
+                }
+                (None | Some(Err(Stop::NeedStore)), Reach::Store) => {
+                    self.decide_read(&engine, &call, parsed.as_bytes(), noted)
+                }
+                (None, Reach::Cache) => return Err(Stop::NeedStore),
+                (Some(decided), _) => decided,
+            };
+            let charged = match (next?, reach) {
+                (Next::Done(decision), _) => return Ok((decision, Vec::new())),
+                (Next::Ask(_), Reach::Cache) => return Err(Stop::NeedStore),
+                (Next::Ask(pending), Reach::Store) => self.charge(*pending), // 8 and 9
+            };
+            match charged {
+                Err(Stop::Again) => {}
+                charged => {
+                    self.note_use(&call, parsed.as_bytes(), &charged);
+                    return charged;
+                }
             }
         }
-        if reach == Reach::Cache {
-            return Err(Stop::NeedStore);
-        }
-        self.decide_read(&engine, &call, parsed.as_bytes(), noted)
+        Err(Stop::Fail(Error::new(
+            ErrorKind::Overloaded,
+            "the tenant changes too often to be judged; try again",
+        )))
     }
 
     /// `None` when the cache does not hold the key.
     #[inline]
-    fn decide_cached(&self, call: &Call<'_>, presented: &[u8], noted: Noted) -> Option<Result<Decision, Stop>> {
+    fn decide_cached(&self, call: &Call<'_>, presented: &[u8], noted: Noted) -> Option<Result<Next, Stop>> {
         let Noted::At(_) = noted else { return None };
         let records = &call.engine.records;
         let keys = records.cache.keys.pin();
@@ -79,19 +108,23 @@ impl Inner {
                 all_unknown &= records.cache.is_unknown(&digest);
                 continue;
             };
-            if !entry.is_current() || entry.scheme != scheme || !entry.digest.ct_eq(&digest) {
+            if !entry.is_current() || entry.scheme != scheme || entry.digest != digest {
                 return None;
             }
-            // 3 to 7, then 8 where it needs no store.
-            let judged = match call.judge(entry, Reach::Cache, noted) {
+            let tenants = records.cache.tenants.pin();
+            let judged = match call.judge(entry, Source::Cache(&tenants)) {
                 Ok(judged) => judged,
                 Err(stop) => return Some(Err(stop)),
             };
-            let charged = self.charge_local(call, entry, judged);
-            if charged.is_ok() && call.want == Want::Charge && call.counts_as_use() && entry.touch(call.now, call.needed()) {
+            let next = self.charge_local(call, judged);
+            if let Ok(Next::Done(_)) = next
+                && call.want == Want::Charge
+                && call.counts_as_use()
+                && entry.touch(call.now, call.needed())
+            {
                 records.touches.note(digest);
             }
-            return Some(charged);
+            return Some(next);
         }
         all_unknown.then(|| Err(call.unknown_key()))
     }
@@ -104,25 +137,56 @@ impl Inner {
         call: &Call<'_>,
         presented: &[u8],
         noted: Noted,
-    ) -> Result<Decision, Stop> {
+    ) -> Result<Next, Stop> {
         for (scheme, digest) in self.digester.candidates(presented) {
-            let Some(entry) = engine.records.load_key(scheme, &digest, noted)? else { continue }; // 3
-            let decided =
-                call.judge(&entry, Reach::Store, noted).and_then(|judged| self.charge(call, &entry, judged)); // 4 to 9
-            if decided.is_ok() && call.want != Want::Inspect && call.counts_as_use() {
-                entry.touch(call.now, call.needed());
+            let Some(entry) = engine.records.load_key(scheme, &digest, noted)? else { continue };
+            let judged = call.judge(&entry, Source::Store(&engine.records, noted));
+            let next = judged.and_then(|judged| self.charge_local(call, judged));
+            if let Ok(Next::Done(_)) = next
+                && call.want == Want::Charge
+                && call.counts_as_use()
+                && entry.touch(call.now, call.needed())
+            {
                 engine.records.touches.note(digest);
             }
             engine.records.keep(entry, noted);
-            return decided;
+            return next;
         }
         Err(call.unknown_key())
     }
 
+    /// Notes the use of a key whose call the store had to charge.
+    fn note_use(&self, call: &Call<'_>, presented: &[u8], charged: &Result<(Decision, Vec<HeldLine>), Stop>) {
+        let allowed = matches!(charged, Ok((Decision::Allow(_), _)));
+        if !allowed || call.want == Want::Inspect || !call.counts_as_use() {
+            return;
+        }
+        let records = &call.engine.records;
+        let keys = records.cache.keys.pin();
+        let found = self.digester.candidates(presented).find_map(|(_, digest)| keys.get(&digest));
+        if let Some(entry) = found {
+            if entry.touch(call.now, call.needed()) {
+                records.touches.note(entry.digest);
+            }
+        } else if let Ok((Decision::Allow(grant), _)) = charged {
+            // Strict mode keeps no entries: the use goes straight to what waits to be written.
+            records.touches.keep(Some(Touch {
+                account_id: AccountId::from_stored(grant.account_id()),
+                id: grant.key_id(),
+                at: call.now,
+                permissions: call.policy().permissions().names(call.needed()),
+            }));
+        }
+    }
+
     /// Tells the observer, and the audit trail of refusals.
-    fn tell(&self, request: &Request<'_>, decision: Result<Decision, Error>) -> Result<Decision, Error> {
+    pub(super) fn tell(
+        &self,
+        request: &Request<'_>,
+        decision: Result<Decision, Error>,
+    ) -> Result<Decision, Error> {
         if let Ok(Decision::Deny(denial)) = &decision {
-            self.note_refusal(request, denial);
+            self.refusals.note(request, denial);
         }
         if let Some(observer) = &self.observer {
             let (operation, request_id) = (request.operation, request.request_id);

@@ -64,17 +64,6 @@ impl AuthorityBuilder {
         self
     }
 
-    /// Both in one SQLite database, made if it is not there.
-    ///
-    /// # Errors
-    /// When the file can't be opened safely; the message names the remedy.
-    #[cfg(feature = "sqlite")]
-    pub fn sqlite(self, path: impl AsRef<std::path::Path>) -> Result<Self, Error> {
-        let store = Arc::new(crate::store::sqlite::SqliteStore::open(path)?);
-        let (records, usage): (Arc<dyn RecordStore>, Arc<dyn UsageStore>) = (store.clone(), store);
-        Ok(self.stores(records, usage))
-    }
-
     /// Another clock: for tests and vectors.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -137,7 +126,8 @@ impl AuthorityBuilder {
             return Err(Error::new(ErrorKind::InvalidArgument, text));
         }
         let (store, usage) = self.stores.unwrap_or_else(|| {
-            (Arc::new(MemoryRecords::new()) as Arc<dyn RecordStore>, Arc::new(MemoryUsage::new()) as Arc<dyn UsageStore>)
+            let usage = MemoryUsage::with_clock(Arc::clone(&self.clock));
+            (Arc::new(MemoryRecords::new()) as Arc<dyn RecordStore>, Arc::new(usage) as Arc<dyn UsageStore>)
         });
         let latest = store.clock_mark(None)?;
         let policy = Arc::new(self.policy);
@@ -154,6 +144,7 @@ impl AuthorityBuilder {
                 digester,
                 seal_key: self.seal_key,
                 observer: self.observer,
+                refusals: super::Refusals::default(),
                 mode: self.mode,
                 cache_capacity: self.cache_capacity,
             }),

@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::code::Code;
 use crate::credential::{CarrierSet, Credential};
 use crate::decision::{Decision, Denial, Identity, Reason};
+use crate::domain::is_host_verified;
 use crate::error::Error;
 use crate::headers::Headers;
 use crate::key::format::ParsedKey;
@@ -20,12 +21,13 @@ use crate::policy::{
     UserProof as ProofMode,
 };
 use crate::records::{KeyEntry, PlanInForce};
-use crate::resource::ResourceBinding;
 use crate::seal::SealKey;
 use crate::store::TenantKey;
 use crate::tenant::params::{ParamRules, ParamSources, ProofParam, TenantParams};
 use crate::tenant::proof::UserClaim;
-use crate::tenant::resolve::{KeyClass, Resolution, ResolveRules, Resolved, TenantRequest, UserProof, Warning, resolve};
+use crate::tenant::resolve::{
+    KeyClass, Resolution, ResolveRules, Resolved, TenantRequest, UserProof, Warning, resolve,
+};
 use crate::tenant::row::Row;
 use crate::tenant::{OrgId, ScopeUser, TenantScope};
 
@@ -57,6 +59,8 @@ pub(super) enum Stop {
     NeedTenant(Box<TenantKey>),
     /// The store must be asked.
     NeedStore,
+    /// Something it was judged on has moved: judge again.
+    Again,
     /// Could not decide.
     Fail(Error),
 }
@@ -67,8 +71,9 @@ impl Stop {
             Ok(decision) => Ok(decision),
             Err(Self::Deny(denial)) => Ok(Decision::Deny(*denial)),
             Err(Self::Fail(error)) => Err(error),
-            Err(Self::NeedStore | Self::NeedTenant(_)) => {
-                Err(Error::refused(Code::StoreUnavailable).with_detail("a read that may reach the store asked for more"))
+            Err(Self::NeedStore | Self::Again | Self::NeedTenant(_)) => {
+                Err(Error::refused(Code::StoreUnavailable)
+                    .with_detail("a read that may reach the store asked for more"))
             }
         }
     }
@@ -148,7 +153,10 @@ impl<'c> Call<'c> {
         if let Some(environment) = request.environment
             && self.policy().environment(environment).is_none()
         {
-            return Err(Error::invalid_field("environment", format!("the policy has no environment `{environment}`")));
+            return Err(Error::invalid_field(
+                "environment",
+                format!("the policy has no environment `{environment}`"),
+            ));
         }
         Ok(())
     }
@@ -173,7 +181,9 @@ impl<'c> Call<'c> {
         match credential {
             Credential::Key(key, carriers) => Ok((key, carriers)),
             // A person's token is not a key: the host's own authenticator looks at it before it asks for a key.
-            Credential::Missing | Credential::Human(_) => Err(self.deny(Code::MissingCredential, Reason::None)),
+            Credential::Missing | Credential::Human(_) => {
+                Err(self.deny(Code::MissingCredential, Reason::None))
+            }
             Credential::Conflict => Err(self.deny(Code::CredentialConflict, Reason::None)),
             Credential::Malformed => Err(self.deny(Code::InvalidKey, Reason::Malformed)),
         }
@@ -186,7 +196,11 @@ impl<'c> Call<'c> {
             .formats()
             .parse(presented)
             .map_err(|_| self.deny(Code::InvalidKey, Reason::Malformed))?;
-        let accepted = self.policy().kinds().at(parsed.kind()).is_some_and(|kind| kind.carriers.contains(carriers));
+        let kind = self.policy().kinds().at(parsed.kind());
+        let accepted = kind.is_some_and(|kind| {
+            let policy = &self.policy().credentials().carriers;
+            kind.carriers.as_ref().is_none_or(|own| policy.set_of(own.iter()).contains(carriers))
+        });
         if accepted { Ok(parsed) } else { Err(self.deny(Code::MissingCredential, Reason::None)) }
     }
 
@@ -235,7 +249,7 @@ impl<'c> Call<'c> {
         self.resource(&principal)?;
         let plan = self.plan(&principal, org.as_ref());
         self.entitlement(&principal, plan)?;
-        let plan_name = plan.and_then(|plan| self.policy().plans().at(plan.index)).map(|plan| &*plan.name);
+        let plan_name = plan.and_then(|plan| self.policy().plans().at(plan.index?)).map(|plan| &*plan.name);
         let scope = resolved.scope(principal.account.key().account_id.as_str(), principal.environment_name);
         Ok(Judged {
             identity: Identity::new(principal.id, scope, plan_name),
@@ -283,7 +297,10 @@ impl<'c> Call<'c> {
             None if self.request.headers.is_empty() => PresentedOrigin::Absent,
             None => PresentedOrigin::from_headers(self.headers()),
         };
-        if !kind.is_publishable() && presented.is_from_browser() && kind.origins.with_secret == SecretWithOrigin::Reject {
+        if !kind.is_publishable()
+            && presented.is_from_browser()
+            && kind.origins.with_secret == SecretWithOrigin::Reject
+        {
             return Err(self.refuse_with(Code::SecretKeyInBrowser, principal));
         }
         if !kind.origins.listed {
@@ -293,7 +310,8 @@ impl<'c> Call<'c> {
         if allowed.is_empty() && kind.origins.empty == EmptyOrigins::AllowAny {
             return Ok(());
         }
-        judge_origin(&presented, allowed, kind.origins.missing).map_err(|code| self.refuse_with(code, principal))?;
+        judge_origin(&presented, allowed, kind.origins.missing)
+            .map_err(|code| self.refuse_with(code, principal))?;
         self.verified_domain(kind, &presented, principal)
     }
 
@@ -309,7 +327,8 @@ impl<'c> Call<'c> {
         if !kind.origins.verified || recheck_s.is_none() {
             return Ok(());
         }
-        let verified = crate::domain::is_host_verified(&principal.account.domains, origin.host(), recheck_s);
+        let verified =
+            is_host_verified(&principal.account.domains, &principal.domain_claim(), origin.host(), recheck_s);
         if verified { Ok(()) } else { Err(self.refuse_with(Code::DomainNotVerified, principal)) }
     }
 
@@ -335,7 +354,9 @@ impl<'c> Call<'c> {
         let asked = principal.kind.is_some_and(|kind| kind.user_proof == ProofMode::Hmac);
         let Some(user_id) = params.user.as_deref().filter(|_| asked) else { return Ok(UserProof::NotAsked) };
         let ProofParam::Given(proof) = &params.proof else { return Ok(UserProof::Invalid) };
-        let Some(secret) = principal.account.proof_secret(self.seal_key)? else { return Ok(UserProof::Invalid) };
+        let Some(secret) = principal.account.proof_secret(self.seal_key)? else {
+            return Ok(UserProof::Invalid);
+        };
         let org_id = principal.fixed_org.and_then(|org| org.key().org_id.as_ref()).map(OrgId::as_str);
         let claim = UserClaim {
             account_id: principal.account.key().account_id.as_str(),
@@ -367,13 +388,18 @@ impl<'c> Call<'c> {
     }
 
     /// The key's own plan, else that of the tenant whose record names it, else the default one.
-    pub(super) fn plan<'p>(&'p self, principal: &Principal<'p>, org: Option<&'p Held<'_>>) -> Option<&'p PlanInForce> {
-        let assigned = principal.plan.or(match self.policy().usage().plan_on {
+    pub(super) fn plan<'p>(
+        &'p self,
+        principal: &Principal<'p>,
+        org: Option<&'p Held<'_>>,
+    ) -> Option<&'p PlanInForce> {
+        let named = |plan: &&PlanInForce| plan.index.is_some();
+        let assigned = principal.plan.filter(named).or(match self.policy().usage().plan_on {
             PlanOn::Key => None,
             PlanOn::Org => org.and_then(|org| org.plan.as_ref()),
             PlanOn::Account => principal.account.plan.as_ref(),
         });
-        assigned.or(self.engine.default_plan.as_ref())
+        assigned.filter(named).or(self.engine.default_plan.as_ref())
     }
 
     fn kind(&self, principal: &Principal<'_>) -> Result<(), Stop> {
@@ -394,7 +420,7 @@ impl<'c> Call<'c> {
             return Ok(());
         }
         let mut denial = self.denial(Code::InsufficientPermission, Reason::None);
-        denial.missing = self.policy().permissions().names(&self.operation.permissions.minus(&held));
+        denial.missing = self.policy().permissions().missing(&self.operation.permissions, &held);
         Err(self.refuse(denial, principal))
     }
 
@@ -407,24 +433,23 @@ impl<'c> Call<'c> {
             let text = format!("operation `{}` acts on a `{resource_type}:ID`; pass it", self.operation.name);
             return Err(Stop::Fail(Error::invalid_field("resource", text)));
         };
-        let bound = match principal.restrictions.map(|r| &r.resources) {
-            // Kinds without resources are bound by org and permission alone.
-            None | Some(ResourceBinding::None) => !principal.is_bound_to_resources(),
-            Some(ResourceBinding::All) => true,
-            Some(ResourceBinding::List(list)) => list.allows(resource),
-        };
+        // Kinds without resources are bound by org and permission alone.
+        let bound = !principal.is_bound_to_resources()
+            || principal.restrictions.is_some_and(|bound| bound.resources.allows(resource));
         if bound { Ok(()) } else { Err(self.refuse_with(Code::ResourceNotAllowed, principal)) }
     }
 
     fn entitlement(&self, principal: &Principal<'_>, plan: Option<&PlanInForce>) -> Result<(), Stop> {
-        let held = plan.and_then(|plan| self.policy().plans().at(plan.index)).map_or(0, |plan| plan.entitlements);
+        let held =
+            plan.and_then(|plan| self.policy().plans().at(plan.index?)).map_or(0, |plan| plan.entitlements);
         let missing = self.operation.entitlements & !held;
         if missing == 0 {
             return Ok(());
         }
         let mut denial = self.denial(Code::EntitlementRequired, Reason::None);
         let names = self.policy().entitlements().iter().enumerate();
-        denial.missing = names.filter(|(bit, _)| missing >> bit & 1 == 1).map(|(_, name)| name.clone()).collect();
+        denial.missing =
+            names.filter(|(bit, _)| missing >> bit & 1 == 1).map(|(_, name)| name.clone()).collect();
         Err(self.refuse(denial, principal))
     }
 

@@ -190,7 +190,8 @@ impl Inner {
         {
             if let (Some(attempt), Some(key)) = (taken.attempt, pending.take.operation_key()) {
                 let refund_id = RefundId::from_bytes(*attempt.as_bytes());
-                let credit = Credit::Operation { key, refund_id, amount: CreditAmount::All, primary_only: false };
+                let credit =
+                    Credit::Operation { key, refund_id, amount: CreditAmount::All, primary_only: false };
                 self.ledger.credit(credit)?;
             }
             pending.take.give_back_local_rates();
@@ -362,7 +363,11 @@ impl Label {
     fn of_limit(call: &Call<'_>, limit: &LimitDef, limit_id: LimitId, judged: &Judged<'_>) -> Self {
         Self {
             name: limit.name.clone(),
-            unit: call.policy().meters().at(limit.meter).map_or_else(Box::default, |meter| meter.unit.clone()),
+            unit: call
+                .policy()
+                .meters()
+                .at(limit.meter)
+                .map_or_else(Box::default, |meter| meter.unit.clone()),
             exposed: limit.expose || is_own(&limit.subject, judged),
             status: limit.exhausted_status,
             burst: None,
@@ -380,7 +385,11 @@ impl Label {
             quota: Some(burst.get()),
             used,
             remaining: Some(verdict.remaining.get()),
-            resets_at: Some(now.plus_micros(if verdict.fits { verdict.next_us } else { verdict.wait_us.unwrap_or(0) })),
+            resets_at: Some(now.plus_micros(if verdict.fits {
+                verdict.next_us
+            } else {
+                verdict.wait_us.unwrap_or(0)
+            })),
             window_s: Some(window_us.div_ceil(1_000_000)),
             percent: percent(used, Some(burst.get())),
             exposed: self.exposed,
@@ -425,7 +434,11 @@ fn rate_state(
         quota: Some(burst),
         used,
         remaining: Some(verdict.remaining.get()),
-        resets_at: Some(now.plus_micros(if verdict.fits { verdict.next_us } else { verdict.wait_us.unwrap_or(0) })),
+        resets_at: Some(now.plus_micros(if verdict.fits {
+            verdict.next_us
+        } else {
+            verdict.wait_us.unwrap_or(0)
+        })),
         window_s: Some(rate.rate.window_us().div_ceil(1_000_000)),
         percent: percent(used, Some(burst)),
         exposed: rate.expose || own,
@@ -462,8 +475,7 @@ fn refuse_rate(
     denial.texts = texts;
     denial.asked = asked.get();
     denial.available = verdict.remaining.get();
-    denial.retry_after_ms =
-        verdict.wait_us.map(|us| u64::try_from(us.max(0)).unwrap_or(0).div_ceil(1_000));
+    denial.retry_after_ms = verdict.wait_us.map(|us| u64::try_from(us.max(0)).unwrap_or(0).div_ceil(1_000));
     Stop::Deny(denial)
 }
 
@@ -511,7 +523,9 @@ fn creation(pending: &Pending) -> Change {
         change.guards.push(Guard::Active { key: TenantKey::account(account_id.clone()) });
         if key.user_id.is_some() {
             if let Some(org) = &key.org_id {
-                change.guards.push(Guard::Active { key: TenantKey::org(account_id.clone(), &environment, org.clone()) });
+                change.guards.push(Guard::Active {
+                    key: TenantKey::org(account_id.clone(), &environment, org.clone()),
+                });
             }
             if let Some(max) = pending.max_users {
                 change.guards.push(Guard::Users { account_id, environment, org_id: key.org_id.clone(), max });

@@ -5,24 +5,21 @@ use crate::error::Error;
 use crate::key::record::PlanAssignment;
 use crate::ledger::{Ledger, QuotaUse, SlowUse};
 use crate::limit::{ConfigVersion, LimitId, Mark, OperationScope, Terms, Units};
-use crate::policy::{Cost, Dimension, Filter, LimitDef, LimitMode, RateDef, RateMode, Who};
+use crate::policy::{Cost, Dimension, Filter, Kind, LimitDef, LimitMode, RateDef, RateMode, Threshold, Who};
 use crate::records::Slot;
 use crate::tenant::{OrgBinding, ScopeUser, UserBinding};
 use std::borrow::Cow;
 use std::sync::Arc;
-
-/// The limit states of one call are found through these.
-pub(super) struct Met<'p> {
-    pub(super) rates: Vec<(&'p RateDef, Units)>,
-    pub(super) quotas: Vec<(&'p LimitDef, Units)>,
-}
 
 /// Suffix of the identity of a quota's slow source.
 const SLOW: &str = "/slow";
 
 impl<'c> Call<'c> {
     /// The rates of the plan and operation that apply to this caller.
-    pub(super) fn rates<'j>(&'j self, judged: &'j Judged<'_>) -> impl Iterator<Item = (&'c RateDef, Units)> + 'j {
+    pub(super) fn rates<'j>(
+        &'j self,
+        judged: &'j Judged<'_>,
+    ) -> impl Iterator<Item = (&'c RateDef, Units)> + 'j {
         let policy = self.policy();
         policy.rate_charges(self.plan_index(judged), self.operation).iter().filter_map(move |charge| {
             let rate = policy.rates().get(usize::from(charge.rate))?;
@@ -32,7 +29,10 @@ impl<'c> Call<'c> {
     }
 
     /// The quotas of the plan and operation that apply to this caller. Units are 0 where the limit only has to be open.
-    pub(super) fn quotas<'j>(&'j self, judged: &'j Judged<'_>) -> impl Iterator<Item = (&'c LimitDef, Units)> + 'j {
+    pub(super) fn quotas<'j>(
+        &'j self,
+        judged: &'j Judged<'_>,
+    ) -> impl Iterator<Item = (&'c LimitDef, Units)> + 'j {
         let policy = self.policy();
         policy.charges(self.plan_index(judged), self.operation).iter().filter_map(move |charge| {
             let limit = policy.limits().get(usize::from(charge.limit))?;
@@ -68,7 +68,7 @@ impl<'c> Call<'c> {
             Who::Named => !anonymous,
             Who::Anonymous => anonymous,
         };
-        who && filter.matches(principal.kind.map(crate::policy::Kind::bit), environment)
+        who && filter.matches(principal.kind.map(Kind::bit), environment)
     }
 
     /// Whose count it is: names and values of the subject, always with the account. Users come with their org.
@@ -111,13 +111,20 @@ impl<'c> Call<'c> {
         match resource {
             Some((kind, id)) if kind == name => Ok(id),
             _ => {
-                let text = format!("operation `{}` is counted by `{name}`; pass its value", self.operation.name);
+                let text =
+                    format!("operation `{}` is counted by `{name}`; pass its value", self.operation.name);
                 Err(Error::invalid_field("dimensions", text))
             }
         }
     }
 
-    fn limit_id(&self, subject: &[Dimension], judged: &Judged<'_>, meter: &str, name: &str) -> Result<LimitId, Error> {
+    fn limit_id(
+        &self,
+        subject: &[Dimension],
+        judged: &Judged<'_>,
+        meter: &str,
+        name: &str,
+    ) -> Result<LimitId, Error> {
         let subject = self.subject(subject, judged)?;
         let borrowed: Vec<(&str, &str)> = subject.iter().map(|(name, value)| (*name, &**value)).collect();
         Ok(LimitId::new(judged.identity.scope.environment(), &borrowed, meter, name))
@@ -131,7 +138,8 @@ impl<'c> Call<'c> {
         ledger: &Ledger,
         with: impl FnOnce(&Slot) -> T,
     ) -> Result<T, Error> {
-        let meter = rate.meter.and_then(|meter| self.policy().meters().at(meter)).map_or("", |meter| &*meter.name);
+        let meter =
+            rate.meter.and_then(|meter| self.policy().meters().at(meter)).map_or("", |meter| &*meter.name);
         let make = || -> Result<Slot, Error> {
             let limit_id = self.limit_id(&rate.subject, judged, meter, &rate.name)?;
             let local = rate.mode == RateMode::Local;
@@ -147,9 +155,16 @@ impl<'c> Call<'c> {
     }
 
     /// A quota as the ledger takes it.
-    pub(super) fn quota_use(&self, limit: &LimitDef, units: Units, judged: &Judged<'_>) -> Result<QuotaUse, Error> {
+    pub(super) fn quota_use(
+        &self,
+        limit: &LimitDef,
+        units: Units,
+        judged: &Judged<'_>,
+    ) -> Result<QuotaUse, Error> {
         let meter = self.policy().meters().at(limit.meter).map_or("", |meter| &*meter.name);
-        let make = || Ok(Slot { limit_id: self.limit_id(&limit.subject, judged, meter, &limit.name)?, rate: None });
+        let make = || -> Result<Slot, Error> {
+            Ok(Slot { limit_id: self.limit_id(&limit.subject, judged, meter, &limit.name)?, rate: None })
+        };
         let slots = self.policy().limits().len() + self.policy().rates().len();
         let limit_id = match owner_of(&limit.subject, judged) {
             Some(owner) => owner.at(usize::from(limit.index), slots, make)?.map(|slot| slot.limit_id),
@@ -183,9 +198,12 @@ impl<'c> Call<'c> {
         let plan = self.assignment(judged);
         let own = self.override_of(limit, judged);
         let generation = plan.map_or(0, |plan| plan.generation)
-            + own.filter(|own| plan.is_none_or(|plan| !std::ptr::eq(plan, *own))).map_or(0, |own| own.generation);
-        let ver = ConfigVersion::new(self.engine.revision, generation)
-            .ok_or_else(|| Error::invalid_field("policy", "has been loaded in more than 1,048,575 revisions"))?;
+            + own
+                .filter(|own| plan.is_none_or(|plan| !std::ptr::eq(plan, *own)))
+                .map_or(0, |own| own.generation);
+        let ver = ConfigVersion::new(self.engine.revision, generation).ok_or_else(|| {
+            Error::invalid_field("policy", "has been loaded in more than 1,048,575 revisions")
+        })?;
         let agreed = own.and_then(|own| own.overrides.get(&limit.name)).filter(|_| limit.overridable);
         let (included, cap) = match agreed {
             Some(amount) => {
@@ -201,7 +219,7 @@ impl<'c> Call<'c> {
         };
         let base = included.or(cap);
         let marks: Vec<Mark> = base.map_or_else(Vec::new, |base| {
-            let mark = |threshold: &crate::policy::Threshold| Mark {
+            let mark = |threshold: &Threshold| Mark {
                 basis: limit.basis.into(),
                 rearm: limit.rearm.into(),
                 ..Mark::new(base, threshold.at)
@@ -265,9 +283,8 @@ fn owner_of<'j>(subject: &[Dimension], judged: &'j Judged<'_>) -> Option<&'j cra
 /// Whether everyone whom the key may act for shares the subject, so that its numbers are the caller's own.
 pub(super) fn is_own(subject: &[Dimension], judged: &Judged<'_>) -> bool {
     let bindings = judged.principal.bindings;
-    let narrow = |dimension: &Dimension| {
-        matches!(dimension, Dimension::Key | Dimension::User | Dimension::Named(_))
-    };
+    let narrow =
+        |dimension: &Dimension| matches!(dimension, Dimension::Key | Dimension::User | Dimension::Named(_));
     if subject.iter().any(narrow) {
         return true;
     }

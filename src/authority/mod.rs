@@ -6,12 +6,15 @@
 
 mod authorize;
 mod builder;
-mod caller;
+mod call;
 mod charge;
+mod limits;
+mod principal;
+mod refusals;
+mod registry;
 mod request;
 
 pub use builder::{AuthorityBuilder, Mode};
-pub use caller::Caller;
 pub use request::Request;
 
 use crate::clock::{Clock, Timestamp};
@@ -21,10 +24,11 @@ use crate::key::digest::Digester;
 use crate::ledger::Ledger;
 use crate::observer::Observer;
 use crate::policy::Policy;
-use crate::records::Records;
+use crate::records::{PlanInForce, Records};
 use crate::seal::SealKey;
 use crate::store::{CheckLine, RecordStore};
 use arc_swap::ArcSwap;
+use refusals::Refusals;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -46,6 +50,7 @@ pub(crate) struct Inner {
     digester: Digester,
     seal_key: Option<SealKey>,
     observer: Option<Arc<dyn Observer>>,
+    refusals: Refusals,
     mode: Mode,
     cache_capacity: usize,
 }
@@ -56,6 +61,8 @@ pub(crate) struct Engine {
     /// The policy's revision in this store: part of every limit's configuration version.
     pub(crate) revision: u32,
     pub(crate) records: Records,
+    /// The plan of whoever has none.
+    pub(crate) default_plan: Option<PlanInForce>,
 }
 
 impl Authority {
@@ -96,9 +103,10 @@ impl Authority {
         let now = self.inner.now();
         let touched = self.inner.engine.load().records.flush_touches();
         let reported = self.inner.ledger.maintain(now);
+        let audited = self.inner.refusals.write(&*self.inner.store);
         let marked = self.inner.store.clock_mark(Some(now)).map(drop);
         let kept = self.inner.store.maintain(now);
-        touched.and(reported).and(marked.map_err(Error::from)).and(kept.map_err(Error::from))
+        touched.and(reported).and(audited).and(marked.map_err(Error::from)).and(kept.map_err(Error::from))
     }
 
     /// The checks of store and configuration that `doctor` prints.
@@ -115,9 +123,10 @@ impl Authority {
     /// Says what could not be written.
     pub fn close(&self, deadline_ms: u64) -> Result<(), Error> {
         let touched = self.inner.engine.load().records.flush_touches();
-        let settled = self.inner.ledger.close(self.inner.now(), deadline_ms);
+        let settled = self.inner.ledger.close(deadline_ms);
+        let audited = self.inner.refusals.write(&*self.inner.store);
         let closed = self.inner.store.close().map_err(Error::from);
-        touched.and(settled).and(closed)
+        touched.and(settled).and(audited).and(closed)
     }
 }
 
@@ -131,7 +140,8 @@ impl Engine {
         let revision = store.policy_revision(policy.digest())?;
         let strict = mode == Mode::Strict;
         let records = Records::new(Arc::clone(store), Arc::clone(&policy), cache_capacity, strict)?;
-        Ok(Self { policy, revision, records })
+        let default_plan = PlanInForce::default_of(&policy);
+        Ok(Self { policy, revision, records, default_plan })
     }
 }
 

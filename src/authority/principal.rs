@@ -1,5 +1,6 @@
 //! Who asks: a key, or a person that the host has authenticated itself. Both are judged by one authoriser.
 
+use crate::domain::DomainClaim;
 use crate::key::id::KeyId;
 use crate::permission::PermissionSet;
 use crate::policy::{Kind, Policy, ResourceCount};
@@ -61,6 +62,17 @@ impl<'g> Principal<'g> {
                 .iter()
                 .find(|(org, _)| Some(org.as_str()) == org_id)
                 .map_or_else(PermissionSet::default, |(_, set)| *set),
+        }
+    }
+
+    /// For whom the domains of its origins were verified: its org, and the one resource it is bound to.
+    pub(super) fn domain_claim(&self) -> DomainClaim {
+        let one = self.kind.is_some_and(|kind| kind.resources.count == ResourceCount::One);
+        let resource = self.restrictions.and_then(|bound| bound.resources.iter().next()).filter(|_| one);
+        DomainClaim {
+            account_id: self.account.key().account_id.clone(),
+            org_id: self.fixed_org.and_then(|org| org.key().org_id.clone()),
+            resource: resource.cloned(),
         }
     }
 

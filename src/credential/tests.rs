@@ -184,7 +184,7 @@ fn inv_63_headers_are_bounded() {
 
 #[test]
 fn a_key_presented_directly_is_taken_as_it_is() {
-    assert_eq!(Credential::presented(b""), Missing);
+    assert_eq!(Credential::presented(b""), Malformed);
     assert_eq!(Credential::presented(b" rsk_good,\xff"), Key(b" rsk_good,\xff"));
     assert_eq!(Credential::presented(&[b'a'; MAX_HEADER_VALUE_LEN + 1]), Malformed);
 }

@@ -4,7 +4,10 @@ use crate::clock::Timestamp;
 use crate::decision::ChargedUnits;
 use crate::limit::gcra::{Rate, RateVerdict};
 use crate::limit::period::{Period, Window};
-use crate::limit::{Attempt, Lane as LaneKind, LimitId, OperationId, OperationScope, Reason, Terms, Units};
+use crate::limit::{
+    Attempt, BucketKey, Lane as LaneKind, LimitId, OperationId, OperationKey, OperationScope, Reason, Terms,
+    Units,
+};
 use std::sync::Arc;
 
 use super::rates::LocalRate;
@@ -16,6 +19,28 @@ pub(crate) struct TakeCall {
     pub(crate) rates: Vec<RateUse>,
     pub(crate) quotas: Vec<QuotaUse>,
     pub(crate) operation: Option<KeyedCall>,
+}
+
+impl TakeCall {
+    /// Undoes what the call took of this process's rates.
+    pub(crate) fn give_back_local_rates(&self) {
+        for rate in &self.rates {
+            if let Some(local) = &rate.local {
+                local.refund(rate.units);
+            }
+        }
+    }
+
+    /// The keyed operation as the store knows it, to credit it.
+    pub(crate) fn operation_key(&self) -> Option<OperationKey> {
+        let keyed = self.operation.as_ref()?;
+        let primary = self.quotas.first()?;
+        let window = primary.period.window_at(self.now);
+        let home = BucketKey { limit_id: primary.limit_id, epoch: primary.epoch, period_start: window.start };
+        let previous =
+            (!window.is_lifetime()).then(|| primary.period.window_at(window.start.plus_micros(-1)).start);
+        Some(OperationKey { scope: keyed.scope, id: keyed.id, home, previous_start: previous })
+    }
 }
 
 /// The caller's operation id, on the primary limit's subject.

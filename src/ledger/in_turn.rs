@@ -25,7 +25,8 @@ impl Ledger {
         let mut taken = TakenQuotas::default();
         let strict = call.rates.iter().enumerate().filter(|(_, rate)| rate.local.is_none());
         for (i, rate) in strict {
-            let request = RateRequest { limit_id: rate.limit_id, ver: rate.ver, rate: rate.rate, amount: rate.units };
+            let request =
+                RateRequest { limit_id: rate.limit_id, ver: rate.ver, rate: rate.rate, amount: rate.units };
             let reply = self.exchange(&single(Request::Rate(request)))?;
             let Some(ItemReply::Rate(reply)) = reply.items.first() else {
                 return Err(Error::new(ErrorKind::StoreCallback, "the usage store answered another request"));
@@ -81,7 +82,8 @@ impl Ledger {
         key: &BucketKey,
         window: &Window,
     ) -> Result<Tried, Error> {
-        let one = TakeCall { now: window.start, rates: Vec::new(), quotas: vec![quota.plain()], operation: None };
+        let one =
+            TakeCall { now: window.start, rates: Vec::new(), quotas: vec![quota.plain()], operation: None };
         match self.take_one(&one, &[*key], &[*window], true)? {
             Tried::Refused(RefusedBy::Quota(_, reason), states) => {
                 Ok(Tried::Refused(RefusedBy::Quota(index, reason), states))

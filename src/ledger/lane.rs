@@ -117,7 +117,9 @@ impl Lane {
                 let calls = state.front();
                 return Ok(Step::Lead(Turn(self), calls));
             }
-            if self.turn.wait_for(&mut state, TURN_TIMEOUT).timed_out() && !state.answers.contains_key(&ticket) {
+            if self.turn.wait_for(&mut state, TURN_TIMEOUT).timed_out()
+                && !state.answers.contains_key(&ticket)
+            {
                 state.queue.retain(|call| call.ticket != ticket);
                 return Err(overdue());
             }
@@ -176,7 +178,8 @@ impl State {
     /// The calls at the head of the queue that can go in one message: they all use, or all hold.
     fn front(&mut self) -> Vec<Waiting> {
         let hold = self.queue.front().is_some_and(|call| call.hold);
-        let together = self.queue.iter().take(ExchangeRequest::MAX_DEMAND).take_while(|call| call.hold == hold);
+        let together =
+            self.queue.iter().take(ExchangeRequest::MAX_DEMAND).take_while(|call| call.hold == hold);
         let count = together.count();
         self.queue.drain(..count).collect()
     }
@@ -195,13 +198,20 @@ impl Turn<'_> {
     }
 
     /// A message without demand that reports use and returns what is in hand; `None` from a lane that never asked.
-    pub(super) fn report(&self, nonce: Nonce, hint: Timestamp, ttl_ms: i64, last: bool) -> Option<ExchangeRequest> {
+    pub(super) fn report(
+        &self,
+        nonce: Nonce,
+        hint: Timestamp,
+        ttl_ms: i64,
+        last: bool,
+    ) -> Option<ExchangeRequest> {
         let mut state = self.0.state.lock();
         let (terms, period_end) = state.known.clone()?;
         state.holding.give_back();
         let last_message = last && state.holding.reserved() == 0;
         let demand = Vec::new();
-        let ask = Ask { terms, period_end, demand, consume: false, rate: 0, last_message, ttl_ms, hint, nonce };
+        let ask =
+            Ask { terms, period_end, demand, consume: false, rate: 0, last_message, ttl_ms, hint, nonce };
         Some(state.holding.next(ask))
     }
 

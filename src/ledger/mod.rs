@@ -6,6 +6,7 @@
 //! In reading order: `call` is what is asked and answered; `take` the way of one call, `together` and `in_turn` of one with
 //! several limits; `lane` one bucket's lane; `reservation` units held for later; `rates` local rates.
 
+mod advise;
 mod call;
 mod in_turn;
 mod lane;
@@ -120,7 +121,8 @@ impl Ledger {
 
     /// Gives back everything and closes the store, within `deadline_ms`.
     pub(crate) fn close(&self, deadline_ms: u64) -> Result<(), Error> {
-        let deadline = monotonic_micros().saturating_add(i64::try_from(deadline_ms).unwrap_or(i64::MAX).saturating_mul(1_000));
+        let deadline = monotonic_micros()
+            .saturating_add(i64::try_from(deadline_ms).unwrap_or(i64::MAX).saturating_mul(1_000));
         let mut reported = self.report_all(true);
         while reported.is_err() && monotonic_micros() < deadline {
             std::thread::sleep(std::time::Duration::from_millis(10));
@@ -216,9 +218,9 @@ impl Ledger {
             return Err(Error::new(ErrorKind::StoreUnavailable, text));
         }
         let answer = call();
-        let failed = answer.as_ref().is_err_and(|error| {
-            error.is_retryable() || error.kind() == ErrorKind::OutcomeUnknown
-        });
+        let failed = answer
+            .as_ref()
+            .is_err_and(|error| error.is_retryable() || error.kind() == ErrorKind::OutcomeUnknown);
         if !failed {
             self.failures.store(0, Ordering::Relaxed);
         } else if self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= BREAKER_FAILURES {

@@ -63,7 +63,8 @@ impl Ledger {
         self.check_process()?;
         let mut rates = Vec::with_capacity(call.rates.len());
         for (i, rate) in call.rates.iter().enumerate() {
-            let verdict = rate.local.as_ref().map(|local| local.take(&rate.rate, rate.ver, rate.units, call.now));
+            let verdict =
+                rate.local.as_ref().map(|local| local.take(&rate.rate, rate.ver, rate.units, call.now));
             let fits = verdict.is_none_or(|verdict| verdict.fits);
             rates.push(verdict.unwrap_or(UNJUDGED));
             if !fits {
@@ -168,7 +169,8 @@ impl Ledger {
         hold: bool,
     ) -> Result<Tried, Error> {
         let charged = call.quotas.iter().zip(keys).zip(windows).enumerate();
-        let Some((index, ((quota, key), window))) = charged.into_iter().find(|(_, ((q, _), _))| q.units > Units::ZERO)
+        let Some((index, ((quota, key), window))) =
+            charged.into_iter().find(|(_, ((q, _), _))| q.units > Units::ZERO)
         else {
             return Ok(Tried::Taken(Box::default()));
         };
@@ -179,10 +181,16 @@ impl Ledger {
             let (turn, calls) = match lane.next_step(ticket)? {
                 Step::Lead(turn, calls) => (turn, calls),
                 Step::Answered(Answer::Served(state, lease)) => {
-                    let charges = vec![ChargedUnits { bucket: *key, life: lease.life, units: quota.units.get() }];
+                    let charges =
+                        vec![ChargedUnits { bucket: *key, life: lease.life, units: quota.units.get() }];
                     let line = HeldLine::new(Arc::clone(&lane), lease, quota.units, quota.terms.clone());
                     let held = if hold { vec![line] } else { Vec::new() };
-                    return Ok(Tried::Taken(Box::new(TakenQuotas { states: vec![state], charges, held, ..Default::default() })));
+                    return Ok(Tried::Taken(Box::new(TakenQuotas {
+                        states: vec![state],
+                        charges,
+                        held,
+                        ..Default::default()
+                    })));
                 }
                 Step::Answered(Answer::Refused(reason, state)) => {
                     return Ok(Tried::Refused(RefusedBy::Quota(index, reason), vec![state]));
@@ -226,7 +234,8 @@ impl Ledger {
         let served = match turn.accept(reply, |clone| self.next_lease(clone)) {
             Ok(served) => served,
             Err(Renewed(failure)) => {
-                let failed = failure.map(|error| error.kind()).or(give_up.then_some(ErrorKind::StoreUnavailable));
+                let failed =
+                    failure.map(|error| error.kind()).or(give_up.then_some(ErrorKind::StoreUnavailable));
                 turn.answer(calls, |_| failed.map(Answer::Failed));
                 return Ok(());
             }
@@ -246,7 +255,13 @@ impl Ledger {
         Ok(())
     }
 
-    pub(super) fn ask(&self, quota: &QuotaUse, window: &Window, demand: Vec<Units>, consume: bool) -> Result<Ask, Error> {
+    pub(super) fn ask(
+        &self,
+        quota: &QuotaUse,
+        window: &Window,
+        demand: Vec<Units>,
+        consume: bool,
+    ) -> Result<Ask, Error> {
         Ok(Ask {
             terms: quota.terms.clone(),
             period_end: window.end,
@@ -273,7 +288,8 @@ impl Ledger {
 }
 
 /// A strict rate before the store has judged it.
-const UNJUDGED: RateVerdict = RateVerdict { fits: true, remaining: Units::ZERO, wait_us: Some(0), next_us: 0 };
+const UNJUDGED: RateVerdict =
+    RateVerdict { fits: true, remaining: Units::ZERO, wait_us: Some(0), next_us: 0 };
 
 fn refused(by: RefusedBy, rates: Vec<RateVerdict>, quotas: Vec<QuotaState>) -> Outcome {
     Outcome::Refused(Refusal { by, rates, quotas })

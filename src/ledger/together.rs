@@ -13,7 +13,8 @@ use crate::limit::batch::{Act, ActOutcome, Batch, BatchReply, Item, ItemReply, R
 use crate::limit::gcra::{RateRequest, RateVerdict};
 use crate::limit::period::Window;
 use crate::limit::{
-    Attempt, BucketKey, Fingerprint, LimitId, Operation, OperationKey, OperationLine, OperationOutcome, Reason, Units,
+    Attempt, BucketKey, Fingerprint, LimitId, Operation, OperationKey, OperationLine, OperationOutcome,
+    Reason, Units,
 };
 use std::sync::Arc;
 
@@ -46,7 +47,11 @@ impl Ledger {
                 sent.push(Part::Quota(i), group, Request::Exchange(request));
                 if let Some(slow) = &quota.slow {
                     let (limit_id, ver, rate) = (slow.limit_id, slow.ver, slow.rate);
-                    sent.push(Part::Slow(i), group, Request::Rate(RateRequest { limit_id, ver, rate, amount: quota.units }));
+                    sent.push(
+                        Part::Slow(i),
+                        group,
+                        Request::Rate(RateRequest { limit_id, ver, rate, amount: quota.units }),
+                    );
                 }
             }
             sent.push_strict_rates(&call.rates);
@@ -92,7 +97,9 @@ impl Ledger {
                     }
                     answered.quotas.push((i, reply.granted > 0, reply.reason, state, reply.now));
                 }
-                (Part::Slow(i), ItemReply::Rate(reply)) => answered.slow.push((i, reply.taken, reply.verdict)),
+                (Part::Slow(i), ItemReply::Rate(reply)) => {
+                    answered.slow.push((i, reply.taken, reply.verdict))
+                }
                 (Part::Rate(i), ItemReply::Rate(reply)) => {
                     if let Some(slot) = rates.get_mut(i) {
                         *slot = reply.verdict;
@@ -101,7 +108,12 @@ impl Ledger {
                         answered.refused_rate = answered.refused_rate.or(Some(i));
                     }
                 }
-                _ => return Err(Error::new(ErrorKind::StoreCallback, "the usage store answered another request")),
+                _ => {
+                    return Err(Error::new(
+                        ErrorKind::StoreCallback,
+                        "the usage store answered another request",
+                    ));
+                }
             }
         }
         Ok((!again).then_some(answered))
@@ -120,7 +132,9 @@ impl Ledger {
         let states: Vec<QuotaState> = answered.states();
         let mut taken = TakenQuotas { states, ..TakenQuotas::default() };
         match outcome {
-            ActOutcome::Charge(OperationOutcome::Conflict) => return Err(Error::refused(Code::OperationConflict)),
+            ActOutcome::Charge(OperationOutcome::Conflict) => {
+                return Err(Error::refused(Code::OperationConflict));
+            }
             ActOutcome::Charge(OperationOutcome::Granted(_)) => {
                 taken.attempt = Some(attempt);
                 return Ok(Tried::Taken(Box::new(taken)));
@@ -142,7 +156,11 @@ impl Ledger {
                     lane.with_holding(|holding| holding.reserve(quota.units.signed()));
                     taken.held.push(HeldLine::new(Arc::clone(lane), lease, quota.units, quota.terms.clone()));
                 }
-                taken.charges.push(ChargedUnits { bucket: lane.key, life: lease.life, units: quota.units.get() });
+                taken.charges.push(ChargedUnits {
+                    bucket: lane.key,
+                    life: lease.life,
+                    units: quota.units.get(),
+                });
             } else if let Some(slow) = &quota.slow {
                 taken.delay_ms = taken.delay_ms.max(slow.delay_ms);
             }
@@ -173,7 +191,8 @@ impl Sent {
 
     fn push_strict_rates(&mut self, rates: &[RateUse]) {
         for (i, rate) in rates.iter().enumerate().filter(|(_, rate)| rate.local.is_none()) {
-            let request = RateRequest { limit_id: rate.limit_id, ver: rate.ver, rate: rate.rate, amount: rate.units };
+            let request =
+                RateRequest { limit_id: rate.limit_id, ver: rate.ver, rate: rate.rate, amount: rate.units };
             self.push(Part::Rate(i), None, Request::Rate(request));
         }
     }
@@ -208,7 +227,9 @@ impl Answered {
                 return Some(Tried::Moved(*i, *now));
             }
             return Some(match slow {
-                Some((_, _, verdict)) if !verdict.fits => Tried::Refused(RefusedBy::Slow(*i, *verdict), self.states()),
+                Some((_, _, verdict)) if !verdict.fits => {
+                    Tried::Refused(RefusedBy::Slow(*i, *verdict), self.states())
+                }
                 // The slow source had room, so another limit refused; it says so itself.
                 Some(_) if call.quotas.len() > 1 => continue,
                 _ => Tried::Refused(RefusedBy::Quota(*i, *reason), self.states()),
@@ -240,7 +261,8 @@ pub(super) fn operation(
     attempt: Attempt,
     also: Vec<OperationLine>,
 ) -> Operation {
-    let charges: Vec<(LimitId, Units)> = call.quotas.iter().map(|quota| (quota.limit_id, quota.units)).collect();
+    let charges: Vec<(LimitId, Units)> =
+        call.quotas.iter().map(|quota| (quota.limit_id, quota.units)).collect();
     let previous = call.quotas.first().zip(windows.first()).filter(|(_, window)| !window.is_lifetime());
     Operation {
         key: OperationKey {

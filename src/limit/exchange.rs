@@ -300,8 +300,8 @@ pub(super) fn conclude(
     };
     if !matches!(begun.kind, Kind::Refused(_)) {
         // Also for a repeated message: its answer sets the holder's `last`, which must stay at or before the fold mark
-        // once the lease is folded.
-        lease.last_at = begun.now;
+        // once the lease is folded. For the same reason it never goes back with the store's clock.
+        lease.last_at = lease.last_at.max(begun.now);
         if request.last_message && lease.open() == 0 {
             bucket.take_out(lease);
             lease.state = LeaseState::Closed;

@@ -39,6 +39,8 @@ mod keyed;
 pub mod maintain;
 pub mod period;
 pub mod rows;
+#[cfg(test)]
+mod simulation;
 pub mod tables;
 #[cfg(test)]
 mod testing;

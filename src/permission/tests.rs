@@ -98,7 +98,7 @@ fn every_permission_of_a_full_catalogue_has_a_bit_of_its_own() {
     let mut seen = PermissionSet::EMPTY;
     for name in &full {
         let set = catalogue.grant(name).unwrap();
-        assert_eq!(catalogue.names(&set), [name.clone()]);
+        assert_eq!(catalogue.names(&set), std::slice::from_ref(name));
         assert!(set.intersection(&seen).is_empty(), "{name}");
         seen = seen.union(&set);
     }

@@ -16,6 +16,7 @@ const MAX_SHOWN: usize = 120;
 pub struct PolicyError {
     line: usize,
     column: usize,
+    width: usize,
     field: String,
     message: String,
     allowed: Vec<String>,
@@ -43,6 +44,12 @@ impl PolicyError {
     #[must_use]
     pub fn column(&self) -> usize {
         self.column
+    }
+
+    /// The column behind the last marked character.
+    #[must_use]
+    pub fn end_column(&self) -> usize {
+        self.column + self.width
     }
 
     /// The field, such as `plans.FREE.limits[0].amount`; empty when the text is not TOML.
@@ -81,6 +88,7 @@ impl PolicyError {
         Self {
             line: before.matches('\n').count() + 1,
             column: column + 1,
+            width,
             field,
             message,
             allowed: Vec::new(),
@@ -195,7 +203,7 @@ impl std::error::Error for PolicyErrors {}
 
 impl From<PolicyErrors> for Error {
     fn from(errors: PolicyErrors) -> Self {
-        let detail = errors.to_string();
+        let detail = format!("{} faults\n{errors}", errors.errors.len() + errors.omitted);
         Error::new(ErrorKind::InvalidPolicy, "the policy is not valid")
             .with_detail(detail)
             .with_source(errors)

@@ -20,7 +20,9 @@ pub use builtin::BUILTIN_POLICY;
 pub use document::json_schema;
 pub use error::{MAX_ERRORS, PolicyError, PolicyErrors};
 pub use knobs::*;
-pub use model::Policy;
+pub use model::{
+    Cost, Dimension, Filter, Kind, LimitDef, LimitMode, Operation, Policy, RateDef, ResourceCount, Threshold,
+};
 
 use crate::error::{Error, ErrorKind};
 use std::io::Read;

@@ -101,7 +101,9 @@ impl Cache {
         };
         // A generation that falls is another store: doubt empties the cache too.
         match changes.changed {
-            Some(changed) if changes.upto >= self.seen() => self.drop_changed(&changed, changes.upto, &leaving),
+            Some(changed) if changes.upto >= self.seen() => {
+                self.drop_changed(&changed, changes.upto, &leaving)
+            }
             _ => self.clear(order, &leaving),
         }
         self.seen.store(changes.upto.0, Ordering::Release);
@@ -180,9 +182,7 @@ impl Cache {
 
     fn holds_tenants_of(&self, entry: &KeyEntry) -> bool {
         let tenants = self.tenants.pin();
-        entry
-            .tenants()
-            .all(|tenant| tenants.get(tenant.key()).is_some_and(|held| Arc::ptr_eq(held, tenant)))
+        entry.tenants().all(|tenant| tenants.get(tenant.key()).is_some_and(|held| Arc::ptr_eq(held, tenant)))
     }
 
     /// Keeps a tenant if nothing has changed since `noted`, and returns the entry to use: the one that is in the map by

@@ -60,7 +60,8 @@ pub(crate) struct Restrictions {
 /// A plan of the policy, and what was agreed for this subject alone.
 #[derive(Clone)]
 pub(crate) struct PlanInForce {
-    pub(crate) index: u16,
+    /// `None` where a record carries only amounts of its own, and no plan.
+    pub(crate) index: Option<u16>,
     pub(crate) assignment: Option<Box<PlanAssignment>>,
 }
 
@@ -185,16 +186,18 @@ const TOUCH_GRANULARITY_US: i64 = 1_000_000;
 
 impl Restrictions {
     fn resolve(record: &KeyRecord) -> Result<Option<Box<Self>>, StoreError> {
-        let unrestricted =
-            matches!(record.resources, ResourceBinding::None) && record.origins.is_empty() && record.ip_allow.is_none();
+        let unrestricted = matches!(record.resources, ResourceBinding::None)
+            && record.origins.is_empty()
+            && record.ip_allow.is_none();
         if unrestricted {
             return Ok(None);
         }
-        let origins = record.origins.iter().map(|text| {
-            OriginPattern::from_stored(text).map_err(|_| unknown(record, "origin", text))
-        });
+        let origins = record
+            .origins
+            .iter()
+            .map(|text| OriginPattern::from_stored(text).map_err(|_| unknown(record, "origin", text)));
         let networks = record.ip_allow.as_ref().map(|list| {
-            list.iter().map(|text| text.parse().map_err(|_| unknown(record, "network", text))).collect()
+            NetworkList::parse(list).map_err(|error| unknown(record, "network list", &error.to_string()))
         });
         Ok(Some(Box::new(Self {
             resources: record.resources.clone(),
@@ -206,15 +209,17 @@ impl Restrictions {
 
 impl PlanInForce {
     pub(crate) fn resolve(assignment: &PlanAssignment, policy: &Policy) -> Result<Self, StoreError> {
-        let index = policy.plans().index(&assignment.plan).ok_or_else(|| {
-            corrupt(format!("a record has plan `{}`, which the policy does not have", assignment.plan))
-        })?;
+        let index = policy.plans().index(&assignment.plan);
+        if index.is_none() && !assignment.plan.is_empty() {
+            let text = format!("a record has plan `{}`, which the policy does not have", assignment.plan);
+            return Err(corrupt(text));
+        }
         Ok(Self { index, assignment: Some(Box::new(assignment.clone())) })
     }
 
     /// The policy's default plan, assigned to nobody in particular.
     pub(crate) fn default_of(policy: &Policy) -> Option<Self> {
-        policy.usage().default_plan.map(|index| Self { index, assignment: None })
+        policy.usage().default_plan.map(|index| Self { index: Some(index), assignment: None })
     }
 }
 

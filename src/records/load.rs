@@ -39,7 +39,13 @@ impl Records {
             Freshness::At(generation) => generation,
             Freshness::ReadStore => store.changes_since(Generation(u64::MAX))?.upto,
         };
-        Ok(Self { store, policy, cache: Cache::new(capacity, generation), touches: Touches::default(), strict })
+        Ok(Self {
+            store,
+            policy,
+            cache: Cache::new(capacity, generation),
+            touches: Touches::default(),
+            strict,
+        })
     }
 
     /// What may be used of the cache now; brings it up to date first if the store has moved on.
@@ -78,13 +84,18 @@ impl Records {
             return Ok(None);
         };
         // What came back is compared again: a store that mixes rows up opens no door (INV-22).
-        if !stored.record.digest.ct_eq(digest) || stored.record.scheme != scheme {
+        if stored.record.digest != *digest || stored.record.scheme != scheme {
             return Ok(None);
         }
         let record = &stored.record;
         let account = self.tenant(TenantKey::account(record.account_id.clone()), noted)?;
         let org = fixed_org(&record.bindings)
-            .map(|org| self.tenant(TenantKey::org(record.account_id.clone(), &record.environment, org.clone()), noted))
+            .map(|org| {
+                self.tenant(
+                    TenantKey::org(record.account_id.clone(), &record.environment, org.clone()),
+                    noted,
+                )
+            })
             .transpose()?;
         Ok(Some(KeyEntry::resolve(&stored, &self.policy, account, org)?))
     }

@@ -41,7 +41,10 @@ impl Touches {
     }
 
     /// Hands all that waits to `write`; on failure it waits again.
-    pub(crate) fn write(&self, write: impl FnOnce(&[Touch]) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    pub(crate) fn write(
+        &self,
+        write: impl FnOnce(&[Touch]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let mut batch = std::mem::take(&mut *self.waiting.lock());
         if batch.is_empty() {
             return Ok(());
@@ -80,10 +83,12 @@ mod tests {
         assert!(failed.is_err());
         touches.keep(Some(touch(2)));
         let mut written = Vec::new();
-        touches.write(|batch| {
-            written.extend_from_slice(batch);
-            Ok(())
-        }).unwrap();
+        touches
+            .write(|batch| {
+                written.extend_from_slice(batch);
+                Ok(())
+            })
+            .unwrap();
         assert_eq!(written, [touch(2), touch(1)].map(|t| t).into_iter().rev().collect::<Vec<_>>());
         touches.write(|_| unreachable!("nothing waits")).unwrap();
     }

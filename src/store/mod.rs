@@ -11,6 +11,8 @@ mod error;
 pub mod memory;
 mod query;
 pub mod rows;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 mod tenant;
 mod usage;
 

@@ -265,6 +265,12 @@ mod tests {
         ] {
             assert!(!claim().is_proved_by(&bad, &secret(), NOW), "{bad:.80}");
         }
+        // Another spelling of the number is no proof even with a signature of its own.
+        for spelling in ["01800000000", "+1800000000", "1.8e9"] {
+            let mac = claim().mac(&secret(), spelling).unwrap().finalize().into_bytes();
+            let signed = format!("{spelling}.{}", BASE64URL_NOPAD.encode(&mac));
+            assert!(!claim().is_proved_by(&signed, &secret(), NOW), "{signed}");
+        }
         for at in 0..proof.len() {
             for replacement in ["A", "B", "_", "-", "0", "1", ".", "é"] {
                 if proof[at..=at] != *replacement {

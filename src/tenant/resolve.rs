@@ -12,6 +12,8 @@
 mod org;
 mod user;
 
+pub use crate::policy::knobs::ExtraParam;
+
 use crate::code::Code;
 use crate::tenant::binding::{Bindings, Level};
 use crate::tenant::row::Row;
@@ -45,16 +47,6 @@ pub struct ResolveRules {
     pub extra_param: ExtraParam,
     /// How an org outside a fixed or list binding is answered.
     pub foreign_org: ForeignOrg,
-}
-
-/// What a parameter that contradicts a fixed or none binding does (rows ).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ExtraParam {
-    /// The request is refused.
-    #[default]
-    Reject,
-    /// The parameter counts as absent; the answer carries a [`Warning`].
-    Ignore,
 }
 
 /// How an org outside a fixed or list binding is answered (row A-15).

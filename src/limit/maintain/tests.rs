@@ -39,6 +39,20 @@ fn a_repeated_message_counts_as_heard_of() {
     assert_eq!(send(&mut tables, &request, at(2 * DAY_S)).reason, Reason::Folded);
 }
 
+/// Found by the simulation: the last message, whose answer was lost, is stamped earlier than the one before it.
+#[test]
+fn a_clock_that_goes_back_makes_no_folded_lease_unknown() {
+    let mut tables = Tables::default();
+    let mut party = Party::new(lifetime(1), terms(1, Some(50)));
+    party.exchange(&mut tables, &[7], true, at(7_200));
+    let lost = party.ask(&[], false);
+    assert_eq!(send(&mut tables, &lost, at(0)).now, at(0));
+    assert_eq!(tidy(&mut tables, 7_200 + DAY_S).folded, 1);
+    let request = party.ask(&[1], true);
+    assert_eq!(send(&mut tables, &request, at(2 * DAY_S)).reason, Reason::Folded);
+    assert_eq!(sums(&tables, &lifetime(1)), (7, 7, 0));
+}
+
 #[test]
 fn a_lease_with_units_out_is_never_folded() {
     let mut tables = Tables::default();

@@ -34,9 +34,9 @@ pub(super) fn formats(
         return native_formats(report, &at.key("native"), native, words);
     }
     let Some(prefix) = &kind.prefix else {
-        report.missing(
+        report.missing_one_of(
             at,
-            "prefix",
+            &["prefix", "native"],
             "say what keys of this kind look like, with `native`, or with `prefix` and `body`",
         );
         return Vec::new();

@@ -175,7 +175,7 @@ fn permissions(report: &mut Report<'_, '_>, at: &At<'_>, kind: &KindDoc, rights:
         report
             .name(&here, "a default holds where permissions are optional; set `permissions = \"optional\"`");
     }
-    if kind.permissions != Need::None && rights.catalogue.names().next().is_none() {
+    if kind.permissions != Need::None && rights.catalogue.iter().next().is_none() {
         report.value(
             &at.key("permissions"),
             "the policy has no permissions to hold; list them in `[[permissions]]`",

@@ -7,9 +7,9 @@ use super::report::Report;
 use super::rights::{Rights, written};
 use super::vocabulary::Vocabulary;
 use crate::limit::Units;
+use crate::permission::PermissionSet;
 use crate::policy::document::{CostDoc, Document, OperationDoc};
 use crate::policy::knobs::{KindClass, Need};
-use crate::policy::model::interim::PermissionSet;
 use crate::policy::model::routes::RouteError;
 use crate::policy::model::{Cost, Lifecycle, McpIndex, McpNames, NameIndex, Operation, Route, Router, Table};
 use crate::policy::text::read::short;
@@ -122,19 +122,20 @@ fn needed(
     permissions: &[String],
 ) -> PermissionSet {
     for (i, name) in permissions.iter().enumerate() {
-        if name.ends_with('*') && !rights.catalogue.names().any(|known| known == name) {
+        if name.ends_with('*') && !rights.catalogue.iter().any(|known| known == name) {
             let message =
                 format!("an operation needs permissions by name; list what `{}` stands for", short(name));
             report.value(&at.index(i), message);
         }
     }
     for (i, name) in permissions.iter().enumerate().filter(|(_, name)| !name.ends_with('*')) {
-        if !rights.catalogue.names().any(|known| known == name) {
-            report.unknown(&at.index(i), Place::Value, "permission", name, rights.catalogue.names());
+        if !rights.catalogue.iter().any(|known| known == name) {
+            report.unknown(&at.index(i), Place::Value, "permission", name, rights.catalogue.iter());
         }
     }
     // What a permission implies is for those who hold it; what an operation needs is only what it names.
-    rights.catalogue.exactly(permissions)
+    let needed = permissions.iter().filter_map(|name| rights.catalogue.need(name));
+    needed.fold(PermissionSet::EMPTY, |set, one| set.union(&one))
 }
 
 /// The kinds that may call it, one bit each.
@@ -175,7 +176,8 @@ fn check_holders(
     kinds: u64,
     context: &Context<'_>,
 ) {
-    if operation.permission.is_empty() {
+    let is_known = |name: &String| context.rights.catalogue.iter().any(|known| known == name);
+    if operation.permission.is_empty() || !operation.permission.iter().all(is_known) {
         return;
     }
     let holds_nothing = |need: Need, permissions: Need| need == Need::None && permissions == Need::None;

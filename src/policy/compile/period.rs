@@ -54,7 +54,7 @@ fn from_table(report: &mut Report<'_, '_>, at: &At<'_>, table: &PeriodTable, in_
             harmless
         }
         (None, None) => {
-            report.missing(at, "every", "name a calendar unit, or a `length_s`");
+            report.missing_one_of(at, &["every", "length_s"], "name a calendar unit, or a `length_s`");
             harmless
         }
     }

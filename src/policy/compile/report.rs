@@ -40,12 +40,31 @@ impl<'s, 'i> Report<'s, 'i> {
         self.push(|source| source.error(at, Place::Name, message));
     }
 
-    /// The member `field` is needed in `at`. Silent if it is there, because then it has been complained about already.
+    /// The member `field` is needed in `at`.
     pub(crate) fn missing(&mut self, at: &At<'_>, field: &str, hint: &str) {
-        let here = at.key(field);
-        if !self.source.has(&here) {
-            self.push(|source| source.error(&here, Place::Value, format!("`{field}` is missing; {hint}")));
+        self.missing_one_of(at, &[field], hint);
+    }
+
+    /// One of these members is needed in `at`; the first is named. Silent if one is there, or a misspelt one: that has been
+    /// complained about already.
+    pub(crate) fn missing_one_of(&mut self, at: &At<'_>, fields: &[&str], hint: &str) {
+        let Some(first) = fields.first() else { return };
+        if fields.iter().any(|field| self.source.has(&at.key(field))) || self.has_misspelt(at, fields) {
+            return;
         }
+        let here = at.key(first);
+        self.push(|source| source.error(&here, Place::Value, format!("`{first}` is missing; {hint}")));
+    }
+
+    fn has_misspelt(&self, at: &At<'_>, fields: &[&str]) -> bool {
+        let table = at.to_string();
+        let inside = |error: &PolicyError| match error.field().rsplit_once('.') {
+            Some((parent, _)) => parent == table,
+            None => table.is_empty(),
+        };
+        self.errors
+            .iter()
+            .any(|error| error.suggestion().is_some_and(|word| fields.contains(&word)) && inside(error))
     }
 
     /// The word at `at` names nothing: `what` says what it should have named, `known` what there is.

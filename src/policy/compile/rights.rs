@@ -3,8 +3,8 @@
 use super::bounds;
 use super::names::{self, MAX_LABEL_CHARS, MAX_NAME_BYTES};
 use super::report::Report;
+use crate::permission::{Catalogue, PermissionSet};
 use crate::policy::document::{Document, RoleDoc};
-use crate::policy::model::interim::{Catalogue, PermissionSet};
 use crate::policy::model::{PermissionGroup, Role, Table, Template};
 use crate::policy::text::read::short;
 use crate::policy::text::{At, Place};
@@ -58,8 +58,8 @@ pub(super) fn grants(
     let mut set = PermissionSet::default();
     for (i, grant) in names::at_most(report, at, grants, bounds::PERMISSIONS).iter().enumerate() {
         match catalogue.grant(grant) {
-            Some(bits) => set = set.union(bits),
-            None => report.unknown(&at.index(i), Place::Value, "permission", grant, catalogue.names()),
+            Some(bits) => set = set.union(&bits),
+            None => report.unknown(&at.index(i), Place::Value, "permission", grant, catalogue.iter()),
         }
     }
     set
@@ -107,7 +107,8 @@ fn catalogue(report: &mut Report<'_, '_>, document: &Document) -> (Box<[Permissi
         groups.push(PermissionGroup { name: heading, permissions: written(&group.names) });
     }
     let implies = implies(report, document, &all);
-    (groups.into(), Catalogue::new(all, implies))
+    // Names, count and positions were checked above, each fault where it stands.
+    (groups.into(), Catalogue::new(all, implies).unwrap_or_default())
 }
 
 fn implies(report: &mut Report<'_, '_>, document: &Document, all: &[Box<str>]) -> Vec<(usize, usize)> {

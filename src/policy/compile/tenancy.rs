@@ -7,10 +7,11 @@ use crate::domain::DomainMethod;
 use crate::headers::HeaderName;
 use crate::limit::Units;
 use crate::policy::document::{DomainsDoc, ParamDoc, TenancyDoc, TenantIdAlphabet};
-use crate::policy::model::{CredentialRules, DomainRules, ForeignOrg, ParamNames, TenancyRules};
+use crate::policy::model::{CredentialRules, DomainRules, ParamNames, TenancyRules};
 use crate::policy::text::At;
 use crate::policy::text::read::short;
 use crate::tenant::IdSyntax;
+use crate::tenant::resolve::ForeignOrg;
 
 /// Headers that mean something to every server, so none may carry a tenant.
 const RESERVED_HEADERS: [&str; 10] = [

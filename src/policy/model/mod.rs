@@ -8,8 +8,6 @@ pub mod routes;
 pub mod rules;
 pub mod table;
 
-pub mod interim;
-
 pub(crate) use index::{ChargeRow, Charges, McpIndex, NameIndex};
 pub use kind::{Kind, OriginRule, PermissionRule, PresetRule, ResourceCount, ResourceRule, RoleRule};
 pub use operation::{Cost, McpNames, Operation, Route};
@@ -18,13 +16,13 @@ pub use plan::{
 };
 pub use routes::{RouteMatch, Router};
 pub use rules::{
-    CliNames, CredentialRules, DomainRules, Environment, ExpiryRule, ForeignOrg, HeaderNames, HttpRules,
-    Lifecycle, McpRules, ParamNames, PermissionGroup, Role, RotationRule, Template, TenancyRules, UsageRules,
+    CliNames, CredentialRules, DomainRules, Environment, ExpiryRule, HeaderNames, HttpRules, Lifecycle,
+    McpRules, ParamNames, PermissionGroup, Role, RotationRule, Template, TenancyRules, UsageRules,
 };
 pub use table::{Named, Table};
 
 use crate::key::format::FormatSet;
-use interim::Catalogue;
+use crate::permission::Catalogue;
 
 /// A product's whole key system, validated.
 ///

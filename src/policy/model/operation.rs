@@ -1,7 +1,7 @@
 //! Operations: what a request does, what it needs and what it costs.
 
-use super::interim::PermissionSet;
 use super::table::Named;
+use crate::permission::PermissionSet;
 use crate::policy::knobs::CountOn;
 use crate::tenant::Level;
 

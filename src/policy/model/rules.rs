@@ -1,15 +1,16 @@
 //! The rules of a policy that belong to no kind, operation or plan.
 
-use super::interim::PermissionSet;
 use super::table::Named;
 use crate::credential::Carriers;
 use crate::domain::DomainMethod;
 use crate::headers::HeaderName;
+use crate::permission::PermissionSet;
 use crate::policy::knobs::{
     Absent, Block, CountOn, DigestScheme, ErrorBody, ExtraParam, LastUsedOn, McpUsageError, Need, Owner,
     PlanChoice, PlanOn, PublicReasons, Removal, TemplateLink, Tombstone, UnknownTenant,
 };
 use crate::tenant::IdSyntax;
+use crate::tenant::resolve::ForeignOrg;
 
 /// A world of its own for tenants, objects and counts.
 #[derive(Clone, Debug)]
@@ -105,16 +106,6 @@ pub struct TenancyRules {
     pub max_orgs: Option<u64>,
     /// Users per org that may be created by requests; `None` is no cap.
     pub max_users_per_org: Option<u64>,
-}
-
-/// The answer to an org that a fixed or list binding does not hold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ForeignOrg {
-    /// 403, `org_mismatch` or `org_not_allowed`.
-    #[default]
-    Forbidden,
-    /// 404, `org_not_found`.
-    NotFound,
 }
 
 /// Where a parameter is read from, and under which name.

@@ -196,7 +196,8 @@ fn reference_answer(q: &TenantRequest<'_>, world: &World) -> Result<String, Code
     let optional = matches!(q.bindings.user(), UserBinding::Optional { .. }) && q.level == Level::Org;
     let mut user = None;
     let mut anonymous = published && q.user_id.is_none();
-    if !anonymous && !(optional && q.user_id.is_none()) {
+    let left_out = optional && q.user_id.is_none();
+    if !anonymous && !left_out {
         let would_ignore = axis.rigid
             && ignore
             && q.user_id.is_some_and(|given| {

@@ -1,0 +1,287 @@
+//! How the MCP guard judges: which message, in which era, on which session, as which operation.
+
+use super::body::{GuardBody, ReadError, read};
+use super::events::{Edit, Form};
+use super::facts::Facts;
+use super::mcp::McpLayer;
+use super::runtime::offload;
+use super::settings::{finish_with, granted};
+use crate::code::Code;
+use crate::decision::{Decision, Grant};
+use crate::error::Error;
+use crate::http::mcp::answer;
+use crate::http::mcp::call::{self, McpCall};
+use crate::http::mcp::headers::{self, Era};
+use crate::http::mcp::listing::Visible;
+use crate::http::mcp::message::{BODY_MAX, Message, MessageError, MessageKind};
+use crate::http::{HttpResponse, code_response, error_response, route};
+use crate::policy::Policy;
+use crate::policy::model::Operation;
+use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
+use http::request::Parts;
+use http::{HeaderMap, Method, Response};
+use http_body::Body;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+pub(super) const SESSION_ID: &str = "mcp-session-id";
+
+/// A request that may go on to the server.
+pub(super) struct Admitted {
+    pub(super) grant: Arc<Grant>,
+    pub(super) body: Bytes,
+    /// Whether the request belongs to a session, which then was found to be the caller's. The server must not see a
+    /// session id that nobody checked.
+    pub(super) in_session: bool,
+    purpose: Purpose,
+}
+
+/// What to do with the server's answer.
+enum Purpose {
+    /// Nothing more.
+    Pass,
+    /// It opens a session.
+    Open { idle_s: Option<u32> },
+    /// It ends this one.
+    End(String),
+    /// It is a list, by this method, of which the caller may see a part.
+    List(&'static str, Visible),
+}
+
+/// What judging one POST needs.
+struct Post<'a> {
+    policy: &'a Arc<Policy>,
+    facts: Arc<Facts>,
+    message: Message,
+    session_id: Option<String>,
+}
+
+const LISTS: [&str; 3] = ["tools/list", "prompts/list", "resources/list"];
+
+impl McpLayer {
+    /// Judges a message.
+    pub(super) async fn judge_post<B: Body>(
+        &self,
+        policy: &Arc<Policy>,
+        parts: &Parts,
+        body: B,
+    ) -> Result<Admitted, HttpResponse> {
+        let body = read(body, BODY_MAX).await;
+        let parsed = match &body {
+            Ok(bytes) => Message::parse(bytes),
+            Err(ReadError::TooLong) => Err(MessageError::TooLong),
+            Err(ReadError::Failed(_)) => Err(MessageError::NotJson),
+        };
+        let mut facts = self.facts(policy, parts);
+        if let (Ok(message), Some(dimensions)) = (&parsed, &self.dimensions) {
+            facts.dimensions = dimensions(message);
+        }
+        let facts = Arc::new(facts);
+        let message = match parsed {
+            Ok(message) => message,
+            Err(error) => return Err(self.if_known(policy, &facts, answer::bad_message(error)).await),
+        };
+        let era = match facts.with_headers(|headers| headers::era(headers, &message)) {
+            Ok(era) => era,
+            Err(mismatch) => {
+                let answer = answer::header_mismatch(mismatch, &message);
+                return Err(self.if_known(policy, &facts, answer).await);
+            }
+        };
+        let opens = message.method == "initialize";
+        // A request that stands alone has no session, whatever its headers say.
+        let session_id = session_id(&parts.headers).filter(|_| era == Era::Sessions && !opens);
+        let post = Post { policy, facts, message, session_id };
+        let grant = self.judge_message(&post).await?;
+        let purpose = self.purpose(&post, opens && era == Era::Sessions).await?;
+        let in_session = post.session_id.is_some();
+        Ok(Admitted { grant: Arc::new(grant), body: body.unwrap_or_default(), in_session, purpose })
+    }
+
+    /// Judges a request that carries no message: a session's stream is opened, or a session ended.
+    pub(super) async fn judge_other(
+        &self,
+        policy: &Arc<Policy>,
+        parts: &Parts,
+    ) -> Result<Admitted, HttpResponse> {
+        let facts = Arc::new(self.facts(policy, parts));
+        let era = match facts.with_headers(headers::declared_era) {
+            Ok(era) => era.unwrap_or(Era::Sessions),
+            Err(mismatch) => {
+                return Err(self.if_known(policy, &facts, answer::bad_version(mismatch)).await);
+            }
+        };
+        if era == Era::Stateless || !matches!(parts.method, Method::GET | Method::DELETE) {
+            return Err(method_not_allowed());
+        }
+        let Some(operation) = call::free(policy) else { return Err(not_found(policy, &facts)) };
+        let decided = self.settings.judge(&facts, &operation.name).await;
+        let grant = granted(policy, decided, facts.request_id())?;
+        let session_id = session_id(&parts.headers);
+        if let Some(id) = &session_id {
+            self.check_session(policy, &facts, &grant, id)?;
+        }
+        let in_session = session_id.is_some();
+        let purpose = match session_id {
+            Some(id) if parts.method == Method::DELETE => Purpose::End(id),
+            _ => Purpose::Pass,
+        };
+        Ok(Admitted { grant: Arc::new(grant), body: Bytes::new(), in_session, purpose })
+    }
+
+    /// The server's answer, with what the guard adds and takes away.
+    pub(super) fn finish<B>(
+        &self,
+        policy: Arc<Policy>,
+        admitted: Admitted,
+        mut response: Response<B>,
+    ) -> Response<GuardBody<B>> {
+        let Admitted { grant, purpose, .. } = admitted;
+        let is_success = response.status().is_success();
+        let mut wrap: Box<dyn FnOnce(B) -> GuardBody<B>> = Box::new(GuardBody::inner);
+        match (purpose, Form::of(response.headers())) {
+            (Purpose::Open { idle_s }, _) if is_success => {
+                if let Some(id) = session_id(response.headers()) {
+                    self.sessions.bind(&id, grant.identity(), grant.decided_at(), idle_s);
+                }
+            }
+            (Purpose::End(id), _) if is_success => self.sessions.end(&id),
+            (Purpose::List(method, visible), Some(form)) => {
+                response.headers_mut().remove(CONTENT_LENGTH);
+                let edit = list_edit(Arc::clone(&policy), method, visible);
+                wrap = Box::new(move |body| GuardBody::edited(body, form, edit));
+            }
+            _ => {}
+        }
+        finish_with(&policy, &grant, response, wrap)
+    }
+
+    /// Judges the caller, then the session, then what costs something: a call on a foreign session is not charged.
+    async fn judge_message(&self, post: &Post<'_>) -> Result<Grant, HttpResponse> {
+        let call = call::find(post.policy, &post.message);
+        let (operation, is_charged) = match call {
+            McpCall::Charged(operation) => (operation, true),
+            McpCall::Free(operation) | McpCall::UnknownTool(operation) => (operation, false),
+            McpCall::Nothing => return Err(not_found(post.policy, &post.facts)),
+        };
+        if let (true, Some(id)) = (is_charged, &post.session_id) {
+            let Some(free) = call::free(post.policy) else { return Err(not_found(post.policy, &post.facts)) };
+            let caller = self.judge_as(post, free).await?;
+            self.check_session(post.policy, &post.facts, &caller, id)?;
+        }
+        let grant = self.judge_as(post, operation).await?;
+        if let (false, Some(id)) = (is_charged, &post.session_id) {
+            self.check_session(post.policy, &post.facts, &grant, id)?;
+        }
+        match call {
+            McpCall::UnknownTool(_) => Err(answer::unknown_tool(&post.message)),
+            _ => Ok(grant),
+        }
+    }
+
+    async fn judge_as(&self, post: &Post<'_>, operation: &Operation) -> Result<Grant, HttpResponse> {
+        match self.settings.judge(&post.facts, &operation.name).await {
+            Ok(Decision::Deny(denial)) => {
+                Err(answer::denied(post.policy, &denial, &post.message, post.facts.request_id()))
+            }
+            decided => granted(post.policy, decided, post.facts.request_id()),
+        }
+    }
+
+    /// The session must be the caller's (row X-11).
+    fn check_session(
+        &self,
+        policy: &Policy,
+        facts: &Facts,
+        caller: &Grant,
+        session_id: &str,
+    ) -> Result<(), HttpResponse> {
+        if self.sessions.is_of(session_id, caller.identity(), caller.decided_at()) {
+            return Ok(());
+        }
+        tracing::info!(key_id = %caller.key_id(), request_id = facts.request_id(), "no such session of this caller");
+        Err(code_response(policy, Code::SessionNotFound, None, facts.request_id()))
+    }
+
+    async fn purpose(&self, post: &Post<'_>, opens: bool) -> Result<Purpose, HttpResponse> {
+        if opens {
+            return Ok(Purpose::Open { idle_s: session_idle_s(post.policy) });
+        }
+        let list = LISTS.into_iter().find(|list| *list == post.message.method);
+        let (Some(list), MessageKind::Request(_)) = (list, &post.message.kind) else {
+            return Ok(Purpose::Pass);
+        };
+        let visible = self.visible(post).await;
+        visible
+            .map(|visible| Purpose::List(list, visible))
+            .map_err(|error| error_response(post.policy, &error, post.facts.request_id()))
+    }
+
+    /// What the caller may see, asked where the store may be read.
+    async fn visible(&self, post: &Post<'_>) -> Result<Visible, Error> {
+        let authority = self.settings.authority.clone();
+        let (policy, facts) = (Arc::clone(post.policy), Arc::clone(&post.facts));
+        let ask = move || {
+            Visible::find(&policy, |operation| {
+                facts.with_request(&operation.name, |request| authority.inspect(request))
+            })
+        };
+        offload(&*self.settings.runtime, ask).await?
+    }
+
+    /// What is wrong with a message is told only to callers with a good key: a stranger gets the refusal of the key.
+    async fn if_known(&self, policy: &Policy, facts: &Arc<Facts>, answer: HttpResponse) -> HttpResponse {
+        let Some(operation) = call::free(policy) else { return not_found(policy, facts) };
+        let decided = self.settings.judge(facts, &operation.name).await;
+        granted(policy, decided, facts.request_id()).map_or_else(|refusal| refusal, |_| answer)
+    }
+
+    /// Tenant parameters in the path are read where the policy routes it.
+    fn facts(&self, policy: &Policy, parts: &Parts) -> Facts {
+        let mut facts = Facts::of_parts(parts, &self.settings);
+        if let Some(call) = route::find(policy, parts.method.as_str(), parts.uri.path()) {
+            facts.set_route(call);
+        }
+        facts
+    }
+}
+
+/// Takes what the caller may not see out of each result of this list method.
+fn list_edit(policy: Arc<Policy>, method: &'static str, visible: Visible) -> Edit {
+    Box::new(move |message| match message.get_mut("result") {
+        Some(result) => {
+            visible.filter(&policy, method, result);
+            true
+        }
+        None => false,
+    })
+}
+
+/// The one session id of a request or answer.
+fn session_id(headers: &HeaderMap) -> Option<String> {
+    let mut values = headers.get_all(SESSION_ID).iter();
+    let id = values.next()?;
+    // A repeated or unprintable id is nobody's session.
+    let is_one = values.next().is_none();
+    Some(id.to_str().ok().filter(|_| is_one).unwrap_or("").to_owned())
+}
+
+/// How long a session may rest: the shortest time that any kind that can open one asks for.
+fn session_idle_s(policy: &Policy) -> Option<u32> {
+    let operation = call::free(policy)?;
+    policy
+        .kinds()
+        .iter()
+        .filter(|kind| operation.accepts(kind.bit()))
+        .filter_map(|kind| kind.session_idle_s)
+        .min()
+}
+
+fn not_found(policy: &Policy, facts: &Facts) -> HttpResponse {
+    code_response(policy, Code::ResourceNotFound, None, facts.request_id())
+}
+
+fn method_not_allowed() -> HttpResponse {
+    HttpResponse { status: 405, headers: vec![(Cow::Borrowed("Allow"), "POST".to_owned())], body: None }
+}

@@ -1,0 +1,104 @@
+//! Real processes for tests: a test starts its own binary again, and the copy runs the same test in another role.
+
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, waitpid};
+use std::process::{Child, Command, Stdio};
+
+const ROLE: &str = "TENANTKIT_TEST_ROLE";
+
+/// The role of this process; `None` in the process that the test harness started.
+pub(super) fn role() -> Option<String> {
+    std::env::var(ROLE).ok()
+}
+
+/// A number that was given to this role.
+pub(super) fn number(name: &str) -> u64 {
+    text(name).parse().unwrap()
+}
+
+/// A text that was given to this role.
+pub(super) fn text(name: &str) -> String {
+    std::env::var(format!("{ROLE}_{name}")).unwrap()
+}
+
+/// Starts `test` (its path in the crate) once more, as `role`, with these values.
+pub(super) fn start(test: &str, role: &str, values: &[(&str, String)]) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(ROLE, role);
+    for (name, value) in values {
+        command.env(format!("{ROLE}_{name}"), value);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap()
+}
+
+/// Sends a role's result to the process that started it.
+pub(super) fn report(line: std::fmt::Arguments<'_>) {
+    use std::io::Write as _;
+    let mut out = std::io::stdout();
+    // The harness writes to the same stream, so a line of ours begins anew and is marked.
+    writeln!(out, "\n@{line}").unwrap();
+    out.flush().unwrap();
+}
+
+/// Waits for the end of a role that has to succeed; what it reported.
+pub(super) fn finish(child: Child) -> Vec<String> {
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}: {text}", output.status);
+    text.lines().filter_map(|line| line.strip_prefix('@')).map(String::from).collect()
+}
+
+/// Ends this process as `kill -9` does.
+pub(super) fn die() -> ! {
+    kill_process(getpid(), Signal::KILL).unwrap();
+    unreachable!("the process outlived its death")
+}
+
+/// Stops this process until somebody continues it.
+pub(super) fn stop() {
+    kill_process(getpid(), Signal::STOP).unwrap();
+}
+
+/// What has become of a role.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Stopped,
+    Killed,
+    Exited(i32),
+}
+
+/// Waits until the role stops or ends.
+pub(super) fn wait(child: &Child) -> Fate {
+    let (_, status) = waitpid(Some(pid(child)), WaitOptions::UNTRACED).unwrap().unwrap();
+    if status.stopped() {
+        Fate::Stopped
+    } else if status.terminating_signal() == Some(Signal::KILL.as_raw()) {
+        Fate::Killed
+    } else {
+        Fate::Exited(status.exit_status().unwrap_or(-1))
+    }
+}
+
+/// Lets a stopped role go on.
+pub(super) fn proceed(child: &Child) {
+    kill_process(pid(child), Signal::CONT).unwrap();
+}
+
+/// Ends a role at once.
+pub(super) fn kill(child: &Child) {
+    kill_process(pid(child), Signal::KILL).unwrap();
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_raw(child.id().cast_signed()).unwrap()
+}
+
+/// Repeatable choices for a test.
+pub(super) struct Dice(pub(super) u64);
+
+impl Dice {
+    /// A number below `sides`.
+    pub(super) fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}

@@ -146,6 +146,12 @@ impl Carriers {
         Ok(Self { carriers, bearer_other })
     }
 
+    /// What becomes of a Bearer value that is no key of this policy.
+    #[must_use]
+    pub const fn bearer_other(&self) -> BearerOther {
+        self.bearer_other
+    }
+
     /// The carriers in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Carrier> {
         self.carriers.iter()

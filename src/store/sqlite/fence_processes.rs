@@ -60,7 +60,8 @@ fn direct(case: Case, test: &str) {
         std::fs::create_dir(dir.path("keys.db-gen")).unwrap();
     }
     let at = |name: &str| dir.path(name).to_str().unwrap().to_owned();
-    let values = |seed: u64| [("DATABASE", at("keys.db")), ("BOARD", at("board")), ("SEED", seed.to_string())];
+    let values =
+        |seed: u64| [("DATABASE", at("keys.db")), ("BOARD", at("board")), ("SEED", seed.to_string())];
     let readers = [0, 1].map(|seed| spawn::start(test, "reader", &values(seed)));
     let killed = AtomicU32::new(0);
     std::thread::scope(|scope| {
@@ -92,7 +93,10 @@ fn direct(case: Case, test: &str) {
         let counts: Vec<u64> = lines[0].split(' ').map(|n| n.parse().unwrap()).collect();
         let [cached, asked] = counts[..] else { panic!("{lines:?}") };
         assert!(cached > 100 && asked > 20, "cached {cached}, asked {asked}: too little was seen");
-        eprintln!("{case:?}: {promised} changes, {} lives, {cached} cached, {asked} asked", killed.load(Ordering::Relaxed));
+        eprintln!(
+            "{case:?}: {promised} changes, {} lives, {cached} cached, {asked} asked",
+            killed.load(Ordering::Relaxed)
+        );
     }
 }
 
@@ -222,13 +226,18 @@ impl Process {
                     let read = "SELECT record FROM tk_store";
                     let record: i64 = self.connection.query_row(read, [], |row| row.get(0)).unwrap();
                     let record = record.cast_unsigned();
-                    if let (Freshness::At(g), true) = (fresh, fresh == self.fence.freshness(coarse_micros()).unwrap()) {
+                    if let (Freshness::At(g), true) =
+                        (fresh, fresh == self.fence.freshness(coarse_micros()).unwrap())
+                    {
                         cache = Some((g, record));
                     }
                     record
                 }
             };
-            assert!(record >= promised, "answered {record} after {promised} was promised ({fresh:?}, {cache:?})");
+            assert!(
+                record >= promised,
+                "answered {record} after {promised} was promised ({fresh:?}, {cache:?})"
+            );
             if self.fence.wants_mending() {
                 self.mend();
             }

@@ -35,7 +35,8 @@ impl ForkMark {
     /// [`StoreErrorKind::Forked`] in a forked process.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         if self.is_child() {
-            let context = "the store was opened before the fork (a preloading server does so); open it in the child";
+            let context =
+                "the store was opened before the fork (a preloading server does so); open it in the child";
             return Err(StoreError::new(StoreErrorKind::Forked, context));
         }
         Ok(())

@@ -230,7 +230,10 @@ impl SqliteStore {
         let ended = thread.map_or(Ok(()), JoinHandle::join);
         self.inner.readers.close();
         ended.map_err(|_| {
-            StoreError::new(StoreErrorKind::Unavailable, "the writer thread had ended by a panic; queued writes are lost")
+            StoreError::new(
+                StoreErrorKind::Unavailable,
+                "the writer thread had ended by a panic; queued writes are lost",
+            )
         })
     }
 }
@@ -251,14 +254,19 @@ impl std::fmt::Debug for SqliteStore {
 /// Under the write lock: brings the schema up to date and the fence into agreement with the database.
 fn begin(connection: &Connection, database: &Path, options: &SqliteOptions) -> Result<Fence, StoreError> {
     let failed = |e| failure::store_error("opening the database", &e);
-    connect::retry_while_busy(options.deadline, || connection.execute_batch("BEGIN IMMEDIATE")).map_err(failed)?;
+    connect::retry_while_busy(options.deadline, || connection.execute_batch("BEGIN IMMEDIATE"))
+        .map_err(failed)?;
     let opened = begin_locked(connection, database, options);
     let end = if opened.is_ok() { "COMMIT" } else { "ROLLBACK" };
     connection.execute_batch(end).map_err(failed)?;
     opened
 }
 
-fn begin_locked(connection: &Connection, database: &Path, options: &SqliteOptions) -> Result<Fence, StoreError> {
+fn begin_locked(
+    connection: &Connection,
+    database: &Path,
+    options: &SqliteOptions,
+) -> Result<Fence, StoreError> {
     let standing = schema::inspect(connection)?;
     match standing {
         schema::Standing::Behind(version) if !options.migrate => {

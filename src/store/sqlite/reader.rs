@@ -143,7 +143,8 @@ mod tests {
     #[test]
     fn a_read_is_broken_off_at_its_deadline_and_its_connection_closed() {
         let (_dir, readers) = readers(1);
-        let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+        let endless =
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
         let deadline = monotonic_micros() + 10_000;
         let error = readers.read(deadline, |connection| {
             connection.query_row(endless, [], |_| Ok(())).map_err(|e| store_error("reading", &e))

@@ -119,7 +119,10 @@ impl Writer {
             if self.connection.is_autocommit() {
                 // SQLite gave the whole transaction up, as it does when the disk is full.
                 let kind = call.failure().unwrap_or(StoreErrorKind::Unavailable);
-                return Err(StoreError::new(kind, "the database gave up a transaction; none of its writes stands"));
+                return Err(StoreError::new(
+                    kind,
+                    "the database gave up a transaction; none of its writes stands",
+                ));
             }
             step("ROLLBACK TO tk_call")?;
         }

@@ -30,7 +30,7 @@ fn on_each_store(name: &str, check: impl Fn(&Bench)) {
         let clock = Arc::new(ManualClock::new(start()));
         let folder = sqlite.then(|| tempfile::tempdir().unwrap());
         let mut builder =
-            Authority::builder(policy(name)).clock(clock.clone()).seal_key(seal()).plan_hook(|_| true);
+            Authority::builder(policy(name)).clock(clock.clone()).seal_key(seal()).plan_hook(|_| Ok(true));
         if let Some(folder) = &folder {
             builder = builder.sqlite(folder.path().join("keys.db"));
         }

@@ -238,6 +238,41 @@ fn inv_04_no_process_answers_what_a_returned_change_ended() {
     assert!(board.promised() > 50, "{}", board.promised());
 }
 
+#[test]
+fn inv_04_a_change_is_marked_before_its_commit_and_until_it_is_published() {
+    let test = "inv_04_a_change_is_marked_before_its_commit_and_until_it_is_published";
+    if spawn::role().is_some() {
+        done(&open_here(), &put(&key(1), Expected::Absent));
+        return;
+    }
+    let dir = Dir::new();
+    let store = SqliteStore::open(dir.path("keys.db"), patient()).unwrap();
+    let Freshness::At(before) = store.freshness().unwrap() else { panic!("not fresh") };
+    let after = Freshness::At(Generation(before.0 + 1));
+    let mut child = start_stopping(test, values(&dir, 0));
+    for place in PLACES {
+        assert_eq!(spawn::wait(&child), Fate::Stopped, "{place}");
+        let seen = store.freshness().unwrap();
+        let right = match place {
+            "before the mark" => seen == Freshness::At(before),
+            "before the commit" => seen == Freshness::ReadStore,
+            // Whoever sees the mark for 100 ms may mend it.
+            "after the commit" => seen == Freshness::ReadStore || seen == after,
+            _ => seen == after,
+        };
+        assert!(right, "{place}: {seen:?}");
+        spawn::proceed(&child);
+    }
+    assert_eq!(spawn::wait(&child), Fate::Exited(0));
+    // Its status was taken above.
+    let _ = child.wait();
+}
+
+fn start_stopping(test: &str, mut values: Vec<(&'static str, String)>) -> Child {
+    values.push(("STOPS", "yes".to_owned()));
+    spawn::start(&path(test), "stopper", &values)
+}
+
 /// Takes units one by one; the longest wait, and how often it was served before the others had finished.
 fn take_units(board: &Board, calls: u32) {
     let store = open_here();

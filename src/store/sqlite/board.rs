@@ -30,6 +30,16 @@ impl Board {
         self.0.word().load(Ordering::SeqCst)
     }
 
+    /// Counts one call that was served, of whichever process.
+    pub(super) fn count_call(&self) {
+        self.0.word().fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How many were served.
+    pub(super) fn calls(&self) -> u64 {
+        self.promised()
+    }
+
     pub(super) fn stop(&self) {
         self.0.made_at().store(1, Ordering::SeqCst);
     }

@@ -273,21 +273,19 @@ fn start_stopping(test: &str, mut values: Vec<(&'static str, String)>) -> Child 
     spawn::start(&path(test), "stopper", &values)
 }
 
-/// Takes units one by one; the longest wait, and how often it was served before the others had finished.
+/// Takes units one by one. Tells the longest wait in time, and in calls of the other that were served meanwhile.
 fn take_units(board: &Board, calls: u32) {
     let store = open_here();
-    let seed = spawn::number("SEED");
-    let mut holding = holding_of(seed);
-    assert_eq!(exchange(&store, &mut holding, 1), 1);
-    board.promise(board.promised() + 1);
-    let mut longest_us = 0;
-    let started = Instant::now();
+    let mut holding = holding_of(spawn::number("SEED"));
+    let (mut longest_us, mut overtaken) = (0, 0);
     for _ in 0..calls {
-        let began = Instant::now();
+        let (began, served) = (Instant::now(), board.calls());
         assert_eq!(exchange(&store, &mut holding, 1), 1);
         longest_us = longest_us.max(began.elapsed().as_micros());
+        overtaken = overtaken.max(board.calls() - served);
+        board.count_call();
     }
-    spawn::report(format_args!("{longest_us} {}", started.elapsed().as_micros()));
+    spawn::report(format_args!("{longest_us} {overtaken}"));
 }
 
 #[test]
@@ -304,14 +302,17 @@ fn two_processes_at_full_load_starve_nobody() {
     for child in children {
         let lines = spawn::finish(child);
         let figures: Vec<u64> = lines[0].split(' ').map(|n| n.parse().unwrap()).collect();
-        let [longest_us, total_us] = figures[..] else { panic!("{lines:?}") };
-        eprintln!("{CALLS} calls in {} ms, longest wait {longest_us} us", total_us / 1_000);
-        // The goal is 250 ms; the bound here only tells starvation from a busy machine.
-        assert!(longest_us < 2_000_000, "a call waited {longest_us} us");
+        let [longest_us, overtaken] = figures[..] else { panic!("{lines:?}") };
+        eprintln!("longest wait {longest_us} us, overtaken {overtaken} times");
+        // The time depends on the disk; how often the other comes first does not.
+        assert!(
+            overtaken < u64::from(CALLS) / 4,
+            "a call waited while the other was served {overtaken} times"
+        );
     }
     let store = SqliteStore::open(dir.path("keys.db"), patient()).unwrap();
     let limits: [LimitId; 1] = [limit_row().limit_id];
     let (from, until) = (crate::clock::Timestamp::MIN, crate::clock::Timestamp::MAX);
     let rows = crate::store::UsageStore::read(&store, &limits, from, until).unwrap();
-    assert_eq!(rows[0].bucket.confirmed, i64::from(2 * (CALLS + 1)));
+    assert_eq!(rows[0].bucket.confirmed, i64::from(2 * CALLS));
 }

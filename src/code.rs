@@ -89,6 +89,7 @@ codes! {
     1211 ResourceNotFound "resource_not_found" 404 "there is no such resource";
     1212 RotationInProgress "rotation_in_progress" 409 "this key is being replaced already; finish or cancel that rotation";
     1213 NameConflict "name_conflict" 409 "another key has this name; names are unique here";
+    1214 VersionConflict "version_conflict" 409 "the record has changed since it was read; read it again and repeat the change";
     1251 ProviderRateLimited "provider_rate_limited" 429 "the provider behind this operation asks to wait";
     1252 SessionNotFound "session_not_found" 404 "there is no such session; start a new one";
     1253 StoreUnavailable "store_unavailable" 503 "the request could not be decided just now; try again";

@@ -124,6 +124,13 @@ impl Error {
         Self::invalid_fields(vec![FieldError::new(field, message)])
     }
 
+    /// Adds the fields concerned to a refusal that has a code of its own, such as `unknown_role`.
+    #[must_use]
+    pub fn with_fields(mut self, fields: Vec<FieldError>) -> Self {
+        self.0.fields = fields;
+        self
+    }
+
     /// Adds what the caller should know besides the fixed text.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {

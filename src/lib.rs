@@ -25,7 +25,7 @@ pub mod seal;
 pub mod store;
 pub mod tenant;
 
-pub use authority::{Authority, AuthorityBuilder, Mode, Request};
+pub use authority::*;
 pub use clock::Timestamp;
 pub use code::Code;
 pub use decision::{Decision, Denial, Grant};

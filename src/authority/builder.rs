@@ -1,5 +1,6 @@
 //! Opening an authority.
 
+use super::hooks::{Hooks, PlanQuestion, ResourceQuestion};
 use super::{Authority, Engine, Inner};
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::{Entropy, OsEntropy};
@@ -38,6 +39,7 @@ pub struct AuthorityBuilder {
     digester: Option<Digester>,
     seal_key: Option<SealKey>,
     observer: Option<Arc<dyn Observer>>,
+    hooks: Hooks,
     mode: Mode,
     cache_capacity: usize,
 }
@@ -52,6 +54,7 @@ impl AuthorityBuilder {
             digester: None,
             seal_key: None,
             observer: None,
+            hooks: Hooks::default(),
             mode: Mode::default(),
             cache_capacity: CACHE_CAPACITY,
         }
@@ -96,6 +99,28 @@ impl AuthorityBuilder {
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = Some(observer);
+        self
+    }
+
+    /// Who is asked whether a plan may be chosen, where the policy says `plan_choice = "hook"`. Without an answer only the
+    /// default plan can be chosen.
+    #[must_use]
+    pub fn plan_hook(
+        mut self,
+        hook: impl Fn(&PlanQuestion<'_>) -> Result<bool, Error> + Send + Sync + 'static,
+    ) -> Self {
+        self.hooks.plan = Some(Arc::new(hook));
+        self
+    }
+
+    /// Who is asked whether a resource exists before a key is bound to it. Without this call the host's word in the
+    /// request is taken.
+    #[must_use]
+    pub fn resource_hook(
+        mut self,
+        hook: impl Fn(&ResourceQuestion<'_>) -> Result<bool, Error> + Send + Sync + 'static,
+    ) -> Self {
+        self.hooks.resource = Some(Arc::new(hook));
         self
     }
 
@@ -145,6 +170,7 @@ impl AuthorityBuilder {
                 seal_key: self.seal_key,
                 observer: self.observer,
                 refusals: super::Refusals::default(),
+                hooks: self.hooks,
                 mode: self.mode,
                 cache_capacity: self.cache_capacity,
             }),

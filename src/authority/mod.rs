@@ -8,13 +8,17 @@ mod authorize;
 mod builder;
 mod call;
 mod charge;
+mod hooks;
 mod limits;
+mod manage;
 mod principal;
 mod refusals;
 mod registry;
 mod request;
 
 pub use builder::{AuthorityBuilder, Mode};
+pub use hooks::{PlanQuestion, ResourceQuestion};
+pub use manage::*;
 pub use request::Request;
 
 use crate::clock::{Clock, Timestamp};
@@ -51,6 +55,7 @@ pub(crate) struct Inner {
     seal_key: Option<SealKey>,
     observer: Option<Arc<dyn Observer>>,
     refusals: Refusals,
+    hooks: hooks::Hooks,
     mode: Mode,
     cache_capacity: usize,
 }

@@ -23,6 +23,7 @@ pub use knobs::*;
 pub use model::{
     Cost, Dimension, Filter, Kind, LimitDef, LimitMode, Operation, Policy, RateDef, ResourceCount, Threshold,
 };
+pub(crate) use text::nearest::nearest;
 
 use crate::error::{Error, ErrorKind};
 use std::io::Read;

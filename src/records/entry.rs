@@ -106,7 +106,7 @@ impl KeyEntry {
             kind,
             environment,
             plan,
-            permissions: permissions(record, policy)?,
+            permissions: granted_permissions(record, policy)?,
             bindings: record.bindings.clone(),
             revoked_at: record.revoked.as_ref().map(|revocation| revocation.at),
             disabled_at: record.disabled_at,
@@ -285,7 +285,7 @@ impl TenantEntry {
 }
 
 /// The key's own permissions and its role's.
-fn permissions(record: &KeyRecord, policy: &Policy) -> Result<PermissionSet, StoreError> {
+pub(crate) fn granted_permissions(record: &KeyRecord, policy: &Policy) -> Result<PermissionSet, StoreError> {
     let catalogue = policy.permissions();
     // A permission that the policy no longer has grants nothing; one that it has is resolved as it stands today.
     let mut set = catalogue.resolve_known(record.permissions.iter().map(|name| &**name));

@@ -10,6 +10,6 @@ mod slots;
 mod touches;
 
 pub(crate) use cache::PinnedTenants;
-pub(crate) use entry::{KeyEntry, PlanInForce, Restrictions, TenantEntry};
+pub(crate) use entry::{KeyEntry, PlanInForce, Restrictions, TenantEntry, fixed_org, granted_permissions};
 pub(crate) use load::{Noted, Records};
 pub(crate) use slots::{Slot, Slots};

@@ -203,7 +203,8 @@ impl std::error::Error for PolicyErrors {}
 
 impl From<PolicyErrors> for Error {
     fn from(errors: PolicyErrors) -> Self {
-        let detail = format!("{} faults\n{errors}", errors.errors.len() + errors.omitted);
+        let count = errors.errors.len() + errors.omitted;
+        let detail = format!("{count} {}\n{errors}", if count == 1 { "fault" } else { "faults" });
         Error::new(ErrorKind::InvalidPolicy, "the policy is not valid")
             .with_detail(detail)
             .with_source(errors)

@@ -2,11 +2,14 @@
 
 use super::report::Report;
 use crate::policy::document::{KindDoc, OneOrMany, PresetDoc};
-use crate::policy::knobs::{BindingForm, KindClass, UserProof};
+use crate::policy::knobs::{BindingForm, KindClass, UnknownTenant, UserProof};
 use crate::policy::model::{PresetRule, TenancyRules};
 use crate::policy::text::{At, Place};
 use crate::tenant::{BindingShape, Preset};
 use std::collections::BTreeMap;
+
+/// As many forms as there are.
+const MAX_FORMS: usize = BindingForm::WORDS.len();
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Axis {
@@ -82,6 +85,10 @@ fn rule(
         let message = "a publishable key has one org and no user of its own; use the preset `client`";
         report.name(at, message);
     }
+    if preset == Preset::Flexible && tenancy.unknown_tenant == UnknownTenant::KnownOnly {
+        let message = "flexible keys create what the URL names; set `tenancy.unknown_tenant = \"create\"`";
+        report.name(at, message);
+    }
     let mut axis = |axis: Axis, given: &Option<OneOrMany<BindingForm>>| {
         let here = at.key(axis.name());
         let forms = match given.as_deref() {
@@ -92,7 +99,7 @@ fn rule(
                 );
                 Vec::new()
             }
-            Some(forms) => forms.to_vec(),
+            Some(forms) => super::names::at_most(report, &here, forms, MAX_FORMS).to_vec(),
             None => default_forms(axis, preset, kind),
         };
         for form in &forms {

@@ -13,7 +13,7 @@ pub(super) fn point(name: &str) {
     if super::spawn::role().is_none() {
         return;
     }
-    let Ok(fatal) = std::env::var("TENANTKIT_TEST_DIES_AT") else { return };
+    let Ok(fatal) = std::env::var("TENANTKIT_TEST_ROLE_DIES_AT") else { return };
     let Some((place, pass)) = fatal.split_once('#') else { return };
     if place == name && PASSES.fetch_add(1, Ordering::Relaxed) + 1 == pass.parse::<u64>().unwrap_or(0) {
         super::spawn::die();

@@ -95,7 +95,8 @@ impl Fence {
         lock: UnderLock,
         now: Instants,
     ) -> Result<Self, StoreError> {
-        let metadata = std::fs::metadata(database).map_err(|e| unavailable("looking at the database file", &e))?;
+        let metadata =
+            std::fs::metadata(database).map_err(|e| unavailable("looking at the database file", &e))?;
         let fence = Self {
             database: database.into(),
             database_file: FileIdentity::of(&metadata),

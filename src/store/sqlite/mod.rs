@@ -28,6 +28,8 @@ mod fork;
 mod generation;
 mod guard;
 mod key_row;
+mod ledger;
+mod ledger_row;
 mod mapped;
 mod queue;
 mod reader;
@@ -36,9 +38,14 @@ mod schema;
 mod session;
 mod sql;
 mod tenant_row;
+mod usage;
 mod word;
 mod writer;
 
+#[cfg(test)]
+mod board;
+#[cfg(test)]
+mod processes;
 #[cfg(test)]
 mod spawn;
 #[cfg(test)]
@@ -47,12 +54,13 @@ mod tempdir;
 use self::breaker::Breaker;
 use self::fence::{Fence, Instants, UnderLock, coarse_micros, stored_generation};
 use self::fork::ForkMark;
+use self::ledger::Scan;
 use self::queue::{Queue, Verdict};
 use self::reader::Readers;
 use self::session::Session;
 use self::writer::Writer;
 use super::{CheckLine, Freshness, StoreError, StoreErrorKind};
-use crate::clock::monotonic_micros;
+use crate::clock::{Clock, SystemClock, monotonic_micros};
 use crate::entropy::{Entropy, OsEntropy};
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -63,7 +71,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// How a [`SqliteStore`] is opened.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct SqliteOptions {
     /// How long a read, or a write of records, may take. 5 seconds.
@@ -76,6 +84,20 @@ pub struct SqliteOptions {
     pub readers_max: usize,
     /// Whether the schema is made or brought up to date at open; if not, an outdated one is refused. Yes.
     pub migrate: bool,
+    /// The time of the ledger. The system's clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for SqliteOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteOptions")
+            .field("deadline", &self.deadline)
+            .field("exchange_deadline", &self.exchange_deadline)
+            .field("queue_max", &self.queue_max)
+            .field("readers_max", &self.readers_max)
+            .field("migrate", &self.migrate)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for SqliteOptions {
@@ -86,6 +108,7 @@ impl Default for SqliteOptions {
             queue_max: 1_024,
             readers_max: 4,
             migrate: true,
+            clock: Arc::new(SystemClock),
         }
     }
 }
@@ -106,6 +129,7 @@ struct Inner {
     queue: Arc<Queue>,
     readers: Readers,
     breaker: Breaker,
+    scan: Arc<Mutex<Scan>>,
     closed: AtomicBool,
 }
 
@@ -128,12 +152,13 @@ impl SqliteStore {
             fence: Arc::clone(&fence),
             queue: Arc::clone(&queue),
             breaker: Breaker::default(),
+            scan: Arc::default(),
             closed: AtomicBool::new(false),
             database,
             options,
         });
         let kept = Arc::clone(&inner);
-        let writer = Writer::new(connection, queue, fence);
+        let writer = Writer::new(inner.database.clone(), connection, queue, fence);
         let thread = std::thread::Builder::new().name("tk-sqlite".to_owned()).spawn(move || {
             writer.run();
             drop(kept);
@@ -217,6 +242,18 @@ impl SqliteStore {
         Ok(fresh)
     }
 
+    fn options(&self) -> &SqliteOptions {
+        &self.inner.options
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.inner.options.clock)
+    }
+
+    fn scan(&self) -> Arc<Mutex<Scan>> {
+        Arc::clone(&self.inner.scan)
+    }
+
     fn fence(&self) -> &Fence {
         &self.inner.fence
     }
@@ -230,7 +267,10 @@ impl SqliteStore {
         let ended = thread.map_or(Ok(()), JoinHandle::join);
         self.inner.readers.close();
         ended.map_err(|_| {
-            StoreError::new(StoreErrorKind::Unavailable, "the writer thread had ended by a panic; queued writes are lost")
+            StoreError::new(
+                StoreErrorKind::Unavailable,
+                "the writer thread had ended by a panic; queued writes are lost",
+            )
         })
     }
 }
@@ -251,14 +291,19 @@ impl std::fmt::Debug for SqliteStore {
 /// Under the write lock: brings the schema up to date and the fence into agreement with the database.
 fn begin(connection: &Connection, database: &Path, options: &SqliteOptions) -> Result<Fence, StoreError> {
     let failed = |e| failure::store_error("opening the database", &e);
-    connect::retry_while_busy(options.deadline, || connection.execute_batch("BEGIN IMMEDIATE")).map_err(failed)?;
+    connect::retry_while_busy(options.deadline, || connection.execute_batch("BEGIN IMMEDIATE"))
+        .map_err(failed)?;
     let opened = begin_locked(connection, database, options);
     let end = if opened.is_ok() { "COMMIT" } else { "ROLLBACK" };
     connection.execute_batch(end).map_err(failed)?;
     opened
 }
 
-fn begin_locked(connection: &Connection, database: &Path, options: &SqliteOptions) -> Result<Fence, StoreError> {
+fn begin_locked(
+    connection: &Connection,
+    database: &Path,
+    options: &SqliteOptions,
+) -> Result<Fence, StoreError> {
     let standing = schema::inspect(connection)?;
     match standing {
         schema::Standing::Behind(version) if !options.migrate => {
@@ -287,3 +332,6 @@ fn micros(time: Duration) -> i64 {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod usage_tests;

@@ -1,6 +1,7 @@
 //! Real processes for tests: a test starts its own binary again, and the copy runs the same test in another role.
 
 use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, waitpid};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 
 const ROLE: &str = "TENANTKIT_TEST_ROLE";
@@ -83,9 +84,13 @@ pub(super) fn proceed(child: &Child) {
     kill_process(pid(child), Signal::CONT).unwrap();
 }
 
-/// Ends a role at once.
-pub(super) fn kill(child: &Child) {
-    kill_process(pid(child), Signal::KILL).unwrap();
+/// Waits until the role ends.
+pub(super) fn end(mut child: Child) -> Fate {
+    let status = child.wait().unwrap();
+    match status.signal() {
+        Some(signal) if signal == Signal::KILL.as_raw() => Fate::Killed,
+        _ => Fate::Exited(status.code().unwrap_or(-1)),
+    }
 }
 
 fn pid(child: &Child) -> Pid {

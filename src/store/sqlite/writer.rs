@@ -1,7 +1,7 @@
 //! The one thread that writes. All calls that wait run in order in one transaction, each in a savepoint of its own, and
 //! are answered after the one commit: waiting for the disk is shared.
 
-use super::connect::{is_busy, pause};
+use super::connect::{self, is_busy, pause};
 use super::failure::store_error;
 use super::faults;
 use super::fence::{Fence, LOOK_EVERY_US, Mended, UnderLock, coarse_micros, stored_generation};
@@ -10,6 +10,7 @@ use super::session::Session;
 use crate::clock::monotonic_micros;
 use crate::store::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, ErrorCode};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ const MEND_PATIENCE: Duration = Duration::from_millis(20);
 
 /// What the thread works with.
 pub(super) struct Writer {
+    database: PathBuf,
     connection: Connection,
     queue: Arc<Queue>,
     fence: Arc<Fence>,
@@ -28,13 +30,18 @@ pub(super) struct Writer {
 type Batch = Vec<Box<dyn Call>>;
 
 impl Writer {
-    /// A writer on its own connection.
-    pub(super) fn new(connection: Connection, queue: Arc<Queue>, fence: Arc<Fence>) -> Self {
-        Self { connection, queue, fence }
+    /// A writer on its own connection to `database`.
+    pub(super) fn new(
+        database: PathBuf,
+        connection: Connection,
+        queue: Arc<Queue>,
+        fence: Arc<Fence>,
+    ) -> Self {
+        Self { database, connection, queue, fence }
     }
 
     /// Serves calls until the queue is closed and empty. Between calls it looks at the files and mends the fence.
-    pub(super) fn run(self) {
+    pub(super) fn run(mut self) {
         let look_every = Duration::from_micros(LOOK_EVERY_US.unsigned_abs());
         let mut batch = Batch::new();
         while self.queue.take(&mut batch, look_every, MAX_BATCH) == Next::Go {
@@ -49,7 +56,7 @@ impl Writer {
         }
     }
 
-    fn serve(&self, batch: &mut Batch) {
+    fn serve(&mut self, batch: &mut Batch) {
         match self.lock(batch) {
             Ok(true) => {}
             Ok(false) => return,
@@ -119,7 +126,10 @@ impl Writer {
             if self.connection.is_autocommit() {
                 // SQLite gave the whole transaction up, as it does when the disk is full.
                 let kind = call.failure().unwrap_or(StoreErrorKind::Unavailable);
-                return Err(StoreError::new(kind, "the database gave up a transaction; none of its writes stands"));
+                return Err(StoreError::new(
+                    kind,
+                    "the database gave up a transaction; none of its writes stands",
+                ));
             }
             step("ROLLBACK TO tk_call")?;
         }
@@ -155,8 +165,8 @@ impl Writer {
     }
 
     /// Sets the generation word to what the database holds.
-    fn mend(&self) {
-        let locked = super::connect::retry_while_busy(MEND_PATIENCE, || self.execute("BEGIN IMMEDIATE"));
+    fn mend(&mut self) {
+        let locked = connect::retry_while_busy(MEND_PATIENCE, || self.execute("BEGIN IMMEDIATE"));
         if locked.is_err() {
             // Its holder is alive, or the next round finds the lock free.
             return;
@@ -174,10 +184,13 @@ impl Writer {
         self.roll_back();
     }
 
-    fn roll_back(&self) {
-        if !self.connection.is_autocommit() {
-            // A rollback that fails leaves the connection as it was; the next transaction then fails and says so.
-            let _ = self.execute("ROLLBACK");
+    fn roll_back(&mut self) {
+        if self.connection.is_autocommit() || self.execute("ROLLBACK").is_ok() {
+            return;
+        }
+        // A connection that can't even roll back is of no use any more; closing it drops its transaction.
+        if let Ok(fresh) = connect::writer(&self.database, MEND_PATIENCE) {
+            self.connection = fresh;
         }
     }
 

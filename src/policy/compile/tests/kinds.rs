@@ -183,6 +183,16 @@ fn presets_hold_what_their_name_says() {
 }
 
 #[test]
+fn flexible_keys_create_tenants() {
+    let flexible = "kinds.f = { native = \"f\", presets.flexible = {} }\n[tenancy]\norg_param.query = \"o\"\nuser_param.query = \"u\"\n";
+    let found = super::faults(flexible);
+    let [fault] = found.iter().as_slice() else { panic!("{found}") };
+    assert_eq!((fault.line(), fault.field()), (3, "kinds.f.presets.flexible"));
+    assert!(fault.message().contains("set `tenancy.unknown_tenant = \"create\"`"));
+    accepted(&format!("{flexible}unknown_tenant = \"create\"\n"));
+}
+
+#[test]
 fn a_publishable_kind_has_one_org_and_no_user_of_its_own() {
     check(&[
         case(

@@ -134,7 +134,7 @@ impl World {
         let SecretArguments { account } = step.arguments()?;
         let authority = self.process(&step.process)?;
         let caller = self.caller(&step.process, &account, Act::default())?;
-        Ok(match Err::<Option<crate::tenant::proof::ProofSecret>, Error>({let _ = (&authority, &caller); Error::invalid_field("a","TMP")}) {
+        Ok(match authority.new_user_proof_secret(&caller, &account) {
             Ok(secret) => {
                 let made = secret.is_some();
                 self.proof_secrets.extend(secret.map(|secret| (account, secret)));

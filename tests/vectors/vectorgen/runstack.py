@@ -206,7 +206,7 @@ def vectors():
     s = scenario("RS-32", "one key per client, environment or colleague: labels, and counts of their own", "RS-32")
     issue(s, "a", {"ok": True, "labels": {"client": "cursor"}}, labels={"client": "cursor"})
     issue(s, "b", labels={"client": "claude", "environment": "production"})
-    issue(s, "c", refused("validation_error", fields=["labels.colour"]), labels={"colour": "red"})
+    issue(s, "c", refused("validation_error", fields=["labels"]), labels={"colour": "red"})
     s.step("list", {"keys": ["b"]}, account="acme", filter={"label": ["client", "claude"]})
     call(s)
     s.step("usage", {"count": 1}, key="a", limit="executions")

@@ -92,7 +92,7 @@ pub(super) struct Call<'c> {
     pub(super) operation: &'c Operation,
     pub(super) want: Want,
     pub(super) now: Timestamp,
-    seal_key: Option<&'c SealKey>,
+    pub(super) seal_key: Option<&'c SealKey>,
 }
 
 /// What steps 4 to 7 found: who calls, for which tenant. Borrows the records it was judged on.

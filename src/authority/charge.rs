@@ -225,6 +225,11 @@ impl Inner {
 }
 
 impl Pending {
+    /// The keyed operation as the usage store knows it.
+    pub(super) fn operation_key(&self) -> Option<crate::limit::OperationKey> {
+        self.take.operation_key()
+    }
+
     fn refusal(&self, code: Code) -> Box<Denial> {
         let mut denial = Box::new(Denial::new(code, self.now));
         denial.who = Some(Box::new(identity_again(&self.identity)));

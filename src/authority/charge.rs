@@ -90,6 +90,7 @@ impl Inner {
         let mut grant = grant_of(judged.identity, call.now, call.engine.revision, limits, texts);
         grant.flags = grant.flags.with(Flags::FROM_CACHE);
         grant.warning = judged.warning;
+        grant.entitlements = judged.entitlements;
         Ok(Next::Done(Decision::Allow(grant)))
     }
 
@@ -144,7 +145,7 @@ impl Inner {
             max_users: tenancy.max_users_per_org,
             revision: call.engine.revision,
             warning: judged.warning,
-            entitlements: 0,
+            entitlements: judged.entitlements,
             want: call.want,
         })
     }

@@ -41,6 +41,7 @@ fn apply(rule: &str, inputs: &Map<String, Value>) -> Result<Answer, String> {
         "domain" => network::domain(&read(inputs)?),
         "resource" => network::resource(&read(inputs)?),
         "resource_allow" => network::resource_allow(&read(inputs)?),
+        "user_proof" => network::user_proof(&read(inputs)?),
         "storage_key" => network::storage_key(&read(inputs)?),
         _ => Err("this runner does not know the rule".to_owned()),
     }

@@ -5,8 +5,9 @@ use crate::domain::DomainName;
 use crate::headers::{HeaderName, Headers};
 use crate::origin::{Origin, OriginMatch, OriginPattern};
 use crate::resource::{Resource, ResourceBinding};
+use crate::tenant::proof::{ProofSecret, UserClaim};
 use crate::tenant::{IdSyntax, ScopeUser, TenantScope};
-use crate::vectors::answer::{Answer, object};
+use crate::vectors::answer::{Answer, instant, object};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -121,6 +122,28 @@ pub(super) struct ResourceAllowCase {
 /// Whether a binding reaches a resource.
 pub(super) fn resource_allow(case: &ResourceAllowCase) -> Result<Answer, String> {
     Ok(object(json!({ "allowed": case.binding.allows(&case.resource) })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UserProofCase {
+    secret: String,
+    account_id: String,
+    org_id: Option<String>,
+    key_id: String,
+    user_id: String,
+    proof: String,
+    at: String,
+}
+
+/// Whether a user id is proved at an instant.
+pub(super) fn user_proof(case: &UserProofCase) -> Result<Answer, String> {
+    let secret = data_encoding::HEXLOWER.decode(case.secret.as_bytes()).map_err(|e| e.to_string())?;
+    let secret = ProofSecret::new(&secret).map_err(|e| e.to_string())?;
+    let key_id = case.key_id.parse().map_err(|_| "`key_id` is no key id")?;
+    let (account_id, user_id) = (case.account_id.as_str(), case.user_id.as_str());
+    let claim = UserClaim { account_id, org_id: case.org_id.as_deref(), key_id, user_id };
+    Ok(object(json!({ "proved": claim.is_proved_by(&case.proof, &secret, instant(&case.at)?) })))
 }
 
 #[derive(Deserialize)]

@@ -237,7 +237,7 @@ def ignored():
         s.issue(**binding)
         header = warning.replace("both_ignored", "org_ignored, user_ignored")
         s.authorize(READ, {**expect, "warning": warning,
-                           "http": {"status": 200, "headers": {"X-Tenantkit-Warning": header}}}, query=query)
+                           "http": {"status": 200, "headers": {"x-tenantkit-warning": header}}}, query=query)
         s.authorize(READ, {**expect, "warning": None, "http": {"status": 200, "headers": {}}},
                     query="org_id=o1" if row == "T-45" else None)
         yield s

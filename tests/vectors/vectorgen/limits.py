@@ -72,7 +72,7 @@ def hard():
     run(s, {"allowed": True, "cost": 10, "remaining": 90}, operation="ask")
     run(s, {"allowed": True, "cost": 60, "remaining": 30}, operation="ask", cost=60)
     run(s, exhausted("insufficient", asked=31, available=30), operation="ask", cost=31)
-    run(s, {"allowed": True, "remaining": 30}, operation="ask", cost=0)
+    run(s, {"allowed": True, "limits": []}, operation="ask", cost=0)
     run(s, {"allowed": True, "remaining": 0}, operation="ask", cost=30)
     run(s, exhausted("exhausted", asked=1, available=0), operation="ask", cost=1)
     usage(s, {"count": 100}, limit="tokens")
@@ -210,16 +210,17 @@ def subjects():
         yield s
 
     provider = policy("provider-2", "Two a second for each key and provider.",
+                      '\n[operations.provider_tool]\nlevel = "user"\ndimensions = "provider"\n',
                       rate("provider", '["key", "provider"]', "2/s"), top='dimensions = ["provider"]\n')
     s = solo(scenario("AM-22", "a rate per key and provider", provider, "AM-22"))
     bitrix = [["provider", "bitrix24"]]
-    run(s, operation="free", dimensions=bitrix)
-    run(s, operation="free", dimensions=bitrix)
-    run(s, deny("rate_limited", reason="rate", limit="provider", retry_after_ms=500), operation="free",
+    run(s, operation="provider_tool", dimensions=bitrix)
+    run(s, operation="provider_tool", dimensions=bitrix)
+    run(s, deny("rate_limited", reason="rate", limit="provider", retry_after_ms=500), operation="provider_tool",
         dimensions=bitrix)
-    run(s, operation="free", dimensions=[["provider", "slack"]])
+    run(s, operation="provider_tool", dimensions=[["provider", "slack"]])
     s.advance(1)
-    run(s, operation="free", dimensions=bitrix)
+    run(s, operation="provider_tool", dimensions=bitrix)
     yield s
 
 

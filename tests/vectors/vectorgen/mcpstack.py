@@ -74,6 +74,7 @@ VISITOR = {**allow(ORG), "anonymous": True}
 def service_keys():
     s = scenario("MS-01", "two kinds of credentials in one list", "MS-01", "A-19")
     service(s, "sk", expect={"ok": True, "kind": "service", "key_length": 55})
+    s.advance(1)
     verified(s)
     public(s, expect={"ok": True, "kind": "public", "key_length": 44})
     s.step("list", {"keys": ["sk", "pk"]}, account="acme")
@@ -112,10 +113,11 @@ def service_keys():
 
     s = scenario("MS-09", "the page lists active keys with role and last use", "MS-09", "MS-12", "A-10", "A-41")
     service(s, "a", "developer")
+    s.advance(1)
     service(s, "b")
     go(s, allow(ORG), "GET", BASE + "/{org}/servers")
     s.step("maintain", OK)
-    s.step("get", {"role": "developer", "last_used_at": "2026-03-10T12:00:00Z", "standing": "active"}, key="a")
+    s.step("get", {"role": "developer", "last_used_at": "2026-03-10T12:00:01Z", "standing": "active"}, key="a")
     s.step("get", {"role": "viewer", "last_used_at": None}, key="b")
     s.key_step("revoke", "b", {"ok": True, "standing": "revoked"})
     s.step("list", {"keys": ["a"]}, account="acme")
@@ -191,11 +193,11 @@ def service_keys():
        headers=[["Authorization", "Bearer $other:a"]])
     yield s
 
-    scope = {"WWW-Authenticate": "Bearer error=\"insufficient_scope\", scope=\"servers:create\""}
+    scope = {"www-authenticate": "Bearer error=\"insufficient_scope\", scope=\"servers:create\""}
     s = service(scenario("MS-40", "403 names the missing permission", "MS-40"), role="viewer")
     message = "the key lacks a permission that this operation needs"
     go(s, deny("insufficient_permission", missing=["servers:create"], http={
-        "status": 403, "headers": {"Content-Type": "application/json", "Cache-Control": "no-store", **scope},
+        "status": 403, "headers": {"content-type": "application/json", "cache-control": "no-store", **scope},
         "body": {"error": {"code": "insufficient_permission", "message": message, "status": 403, "retryable": False,
                            "details": {"missing_permissions": ["servers:create"]}}}}),
        "POST", BASE + "/{org}/servers")

@@ -165,7 +165,7 @@ def base():
     s = scenario("RT-19", "a second key with the same permissions differs in id, secret and dates only", "RT-19", "RT-20")
     api(s, permissions=["FLOWS:READ", "AGENTS:*"], expires_at="2027-01-01T00:00:00Z")
     s.advance(86400)
-    s.step("issue", {"ok": True, "name": "a", "permissions": ["AGENTS:*", "FLOWS:READ"], "environment": "live",
+    s.step("issue", {"ok": True, "name": "a", "permissions": ["FLOWS:READ", "AGENTS:*"], "environment": "live",
                      "org": {"fixed": ORG}, "created_at": "2026-03-11T12:00:00Z"},
            **{"as": "b"}, account="acme", body={"like": "$id:a"})
     for key in ("a", "b"):
@@ -310,10 +310,10 @@ def extended():
         if calls > 1:
             s.authorize("flows.execute", {"allowed": True}, times=calls - 1)
         # 12 hours to midnight.
-        state = {"RateLimit-Policy": "\"executions-day\";q=50;w=86400;qu=\"executions\";pk=:*:",
-                 "RateLimit": f"\"executions-day\";r={remaining};t=43200", "X-Quota-Remaining": str(remaining)}
+        state = {"ratelimit-policy": "\"executions-day\";q=50;w=86400;qu=\"executions\";pk=:*:",
+                 "ratelimit": f"\"executions-day\";r={remaining};t=43200", "x-quota-remaining": str(remaining)}
         if warning:
-            state["X-Quota-Warning"] = warning
+            state["x-quota-warning"] = warning
         s.authorize("flows.execute", {"allowed": True, "http": {"status": 200, "headers": state}})
     yield s
 

@@ -26,7 +26,7 @@ pub(crate) fn grant_headers(policy: &Policy, grant: &Grant) -> Vec<Header> {
     let lines: Vec<Line<'_>> = grant
         .limits()
         .iter()
-        .filter_map(|state| Line::new(state, grant.limit_name(state), grant.who.texts.text(state.unit)))
+        .filter_map(|state| Line::new(state, grant.limit_name(state), grant.texts.text(state.unit)))
         .collect();
     headers(policy, &lines, grant.decided_at(), grant.plan())
 }

@@ -39,6 +39,9 @@ pub(crate) struct Details<'a> {
     /// The limit that refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) limit: Option<LimitDetails<'a>>,
+    /// How long to wait, where no header can say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) retry_after_s: Option<u64>,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fix: Option<&'a str>,
@@ -150,6 +153,7 @@ impl Details<'_> {
             && self.fields.is_empty()
             && self.missing_permissions.is_empty()
             && self.limit.is_none()
+            && self.retry_after_s.is_none()
             && self.fix.is_none()
     }
 }

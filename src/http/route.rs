@@ -7,6 +7,9 @@ use crate::policy::Policy;
 use crate::policy::model::Operation;
 use std::borrow::Cow;
 
+/// The longest `type:id` that can be judged, in bytes.
+const RESOURCE_LEN_MAX: usize = 255;
+
 /// What a request's method and path mean under a policy.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -28,7 +31,9 @@ pub struct RoutedCall<'p, 'r> {
 #[must_use]
 pub fn find<'p, 'r>(policy: &'p Policy, method: &str, path: &'r str) -> Option<RoutedCall<'p, 'r>> {
     let (operation, found) = policy.operation_for_route(method, path)?;
-    Some(RoutedCall::new(policy, operation, found.params))
+    let call = RoutedCall::new(policy, operation, found.params);
+    // Nothing has a longer name.
+    call.resource.as_ref().is_none_or(|resource| resource.len() <= RESOURCE_LEN_MAX).then_some(call)
 }
 
 impl<'p, 'r> RoutedCall<'p, 'r> {
@@ -86,6 +91,7 @@ mod tests {
     #[test]
     fn placeholders_name_tenant_and_resource() {
         let policy = Policy::parse(POLICY).unwrap_or_else(|errors| panic!("{errors}"));
+        let long = &*format!("/orgs/o/agents/{}", "a".repeat(250));
         let cases = [
             ("GET", "/orgs/o%201/servers/s", Some(("servers.read", Some("o 1"), None))),
             ("GET", "/agents/a/servers", Some(("servers.read", None, None))),
@@ -93,6 +99,7 @@ mod tests {
             ("PUT", "/orgs/o/agents/a", Some(("agents.read", Some("o"), Some("agent:a")))),
             ("POST", "/users/u/a", Some(("agents.read", None, Some("agent:a")))),
             ("POST", "/orgs/o/agents/a", None),
+            ("GET", long, None),
             ("GET", "/orgs/o/agents/", None),
             ("GET", "/orgs/o//agents/a", None),
             ("GET", "/orgs/o/../agents/a", None),

@@ -136,10 +136,11 @@ fn exhausted(code: Code, reason: Reason, wait_ms: Option<u64>, told: &[Told]) ->
 }
 
 fn grant(told: &[Told]) -> Grant {
-    let mut who = identity();
-    let limits = states(&mut who.texts, told);
+    let mut texts = Texts::new();
+    let limits = states(&mut texts, told);
     Grant {
-        who,
+        who: identity(),
+        texts,
         decided_at: NOW,
         policy_revision: 1,
         cost: 1,

@@ -77,6 +77,11 @@ impl Authority {
         })
     }
 
+    /// The tenant that a name means, for a caller who may look at it.
+    pub(in crate::authority) fn named_tenant(&self, caller: &Caller, name: &TenantName) -> Result<TenantKey, Error> {
+        self.look(caller, &name.account_id, "usage.get", |act| act.tenant_key(name))
+    }
+
     /// A page of the account's tenants: at most `limit` (1 to 200) in this environment (all if `None`), of this org (all
     /// if `None`), in this state (any if `None`), after the one that ended the page before.
     ///

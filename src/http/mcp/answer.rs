@@ -53,12 +53,32 @@ pub fn denied(policy: &Policy, denial: &Denial, message: &Message, request_id: O
 /// answers HTTP by itself return this from the tool.
 #[must_use]
 pub fn tool_result(policy: &Policy, denial: &Denial, request_id: Option<&str>) -> Value {
-    let refusal = Refusal::of_denial(policy, denial, request_id);
+    refused_tool(policy, &Refusal::of_denial(policy, denial, request_id))
+}
+
+/// A refusal of the host's own as the result of a tool call, such as `provider_rate_limited` with the seconds that the
+/// provider asked to wait.
+#[must_use]
+pub fn tool_code_result(
+    policy: &Policy,
+    code: Code,
+    retry_after_s: Option<u64>,
+    request_id: Option<&str>,
+) -> Value {
+    let mut refusal = Refusal::of_code(policy, code, request_id);
+    refusal.retry_after_s = retry_after_s.or(refusal.retry_after_s);
+    refusal.retryable = refusal.retry_after_s.is_some();
+    // There is no header to say it.
+    refusal.details.retry_after_s = refusal.retry_after_s;
+    refused_tool(policy, &refusal)
+}
+
+fn refused_tool(policy: &Policy, refusal: &Refusal<'_>) -> Value {
     let (_, body) = refusal.body(policy.http().error_body);
     // No `structuredContent`: it would have to match the tool's own output schema.
     json!({
         "resultType": "complete",
-        "content": [{"type": "text", "text": sentence(&refusal)}, {"type": "text", "text": body}],
+        "content": [{"type": "text", "text": sentence(refusal)}, {"type": "text", "text": body}],
         "isError": true,
     })
 }
@@ -111,10 +131,10 @@ fn sentence(refusal: &Refusal<'_>) -> String {
         _ => capitalized(&refusal.message),
     };
     let limit = refusal.details.limit.as_ref();
-    match limit.and_then(|limit| limit.resets_at.as_deref()) {
-        Some(at) if refusal.retryable => format!("{what}; resets {}; do not retry before.", readable(at)),
-        _ if refusal.retryable => format!("{what}; try again later."),
-        _ => format!("{what}; do not retry."),
+    match (limit.and_then(|limit| limit.resets_at.as_deref()), refusal.retry_after_s) {
+        (Some(at), Some(_)) => format!("{what}; resets {}; do not retry before.", readable(at)),
+        (None, Some(seconds)) => format!("{what}; do not retry within {seconds} s."),
+        (_, None) => format!("{what}; do not retry."),
     }
 }
 

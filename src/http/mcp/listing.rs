@@ -15,20 +15,21 @@ pub struct Visible {
 }
 
 impl Visible {
-    /// Asks `inspect` about each operation that some tool, prompt or resource means.
+    /// Asks about each operation that some tool, prompt or resource means: whether the caller may use it, as
+    /// [`is_usable`] reads the answer of [`Authority::inspect`](crate::Authority::inspect).
     ///
     /// # Errors
-    /// The first that `inspect` gives.
+    /// The first that `is_usable` gives.
     pub fn find<E>(
         policy: &Policy,
-        mut inspect: impl FnMut(&Operation) -> Result<Decision, E>,
+        mut is_usable: impl FnMut(&Operation) -> Result<bool, E>,
     ) -> Result<Self, E> {
         let mut operations = Vec::with_capacity(policy.operations().len());
         for operation in policy.operations() {
             let names = &operation.mcp;
             let is_listed =
                 !(names.tools.is_empty() && names.prompts.is_empty() && names.resources.is_empty());
-            operations.push(is_listed && is_usable(&inspect(operation)?));
+            operations.push(is_listed && is_usable(operation)?);
         }
         Ok(Self { operations })
     }
@@ -75,7 +76,9 @@ impl Visible {
     }
 }
 
-fn is_usable(decision: &Decision) -> bool {
+/// Whether an operation belongs in the caller's lists: it is allowed, or only a limit stands in its way just now.
+#[must_use]
+pub fn is_usable(decision: &Decision) -> bool {
     match decision {
         Decision::Allow(_) => true,
         Decision::Deny(denial) => matches!(denial.code(), Code::RateLimited | Code::UsageLimitReached),

@@ -3,7 +3,7 @@
 use super::answer;
 use super::call::{self, McpCall};
 use super::headers::HeaderMismatch;
-use super::listing::Visible;
+use super::listing::{Visible, is_usable};
 use super::message::{Message, MessageError};
 use crate::clock::Timestamp;
 use crate::code::Code;
@@ -196,6 +196,14 @@ fn sentences_fit_the_limit() {
     }
     let missing = answer::tool_result(&policy, &Denial::new(Code::UserRequired, NOW), None);
     assert_eq!(missing["content"][0]["text"], "This key needs a user id; do not retry.");
+    let upstream = answer::tool_code_result(&policy, Code::ProviderRateLimited, Some(17), Some("r"));
+    assert_eq!(
+        upstream["content"],
+        json!([
+            {"type": "text", "text": "The provider behind this operation asks to wait; do not retry within 17 s."},
+            {"type": "text", "text": r#"{"error":{"code":"provider_rate_limited","message":"the provider behind this operation asks to wait","status":429,"request_id":"r","retryable":true,"details":{"retry_after_s":17}}}"#},
+        ])
+    );
 }
 
 #[test]
@@ -262,7 +270,7 @@ fn bad_messages_get_the_protocols_own_errors() {
 fn visible(policy: &Policy, refused: &[(&str, Code)]) -> Visible {
     let seen = Visible::find(policy, |operation| {
         let code = refused.iter().find(|(name, _)| **name == *operation.name).map(|(_, code)| *code);
-        Ok::<_, ()>(Decision::Deny(Denial::new(code.unwrap_or(Code::UsageLimitReached), NOW)))
+        Ok::<_, ()>(is_usable(&Decision::Deny(Denial::new(code.unwrap_or(Code::UsageLimitReached), NOW))))
     });
     seen.unwrap()
 }

@@ -4,6 +4,7 @@ use super::settings::Settings;
 use crate::authority::Request;
 use crate::http::route::RoutedCall;
 use crate::policy::Policy;
+use crate::policy::model::Operation;
 use http::HeaderMap;
 use http::request::Parts;
 use std::net::IpAddr;
@@ -68,8 +69,32 @@ impl Facts {
     pub(crate) fn with_request<T>(&self, operation: &str, judge: impl FnOnce(&Request<'_>) -> T) -> T {
         let dimensions: Vec<(&str, &str)> =
             self.dimensions.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        self.with_dimensions(operation, &dimensions, judge)
+    }
+
+    /// The same about an operation that is not called now: a dimension that only a call has is left open.
+    pub(crate) fn with_request_about<T>(
+        &self,
+        operation: &Operation,
+        judge: impl FnOnce(&Request<'_>) -> T,
+    ) -> T {
+        let given = |name: &str| self.dimensions.iter().find(|(known, _)| *known == *name);
+        let dimensions: Vec<(&str, &str)> = operation
+            .dimensions
+            .iter()
+            .map(|name| (&**name, given(name).map_or("-", |(_, value)| value.as_str())))
+            .collect();
+        self.with_dimensions(&operation.name, &dimensions, judge)
+    }
+
+    fn with_dimensions<T>(
+        &self,
+        operation: &str,
+        dimensions: &[(&str, &str)],
+        judge: impl FnOnce(&Request<'_>) -> T,
+    ) -> T {
         self.with_headers(|headers| {
-            let mut request = Request::new(operation).headers(headers).dimensions(&dimensions);
+            let mut request = Request::new(operation).headers(headers).dimensions(dimensions);
             request.query = self.query.as_deref();
             request.org_id = self.org_id.as_deref();
             request.user_id = self.user_id.as_deref();

@@ -156,7 +156,7 @@ where
                 };
                 settings.delay(&grant).await;
                 handler.note(&policy, &operation, &grant);
-                admit(&mut parts, &grant);
+                admit(&mut parts, &grant, facts.request_id());
             }
             parts.extensions.insert(handler.clone());
             let response = inner.call(Request::from_parts(parts, body)).await?;

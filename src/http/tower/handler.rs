@@ -57,7 +57,7 @@ impl HandlerGuard {
         let grant = Arc::new(granted(&policy, decided, facts.request_id())?);
         settings.delay(&grant).await;
         self.note(&policy, operation, &grant);
-        admit(parts, &grant);
+        admit(parts, &grant, facts.request_id());
         Ok(grant)
     }
 

@@ -124,7 +124,7 @@ where
                 parts.headers.remove(SESSION_ID);
             }
             layer.settings.delay(&admitted.grant).await;
-            admit(&mut parts, &admitted.grant);
+            admit(&mut parts, &admitted.grant, admitted.request_id.as_deref());
             let request = Request::from_parts(parts, BufferedBody::new(admitted.body.clone()));
             let response = inner.call(request).await?;
             Ok(layer.finish(policy, admitted, response))

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::http::mcp::answer;
 use crate::http::mcp::call::{self, McpCall};
 use crate::http::mcp::headers::{self, Era};
-use crate::http::mcp::listing::Visible;
+use crate::http::mcp::listing::{self, Visible};
 use crate::http::mcp::message::{BODY_MAX, Message, MessageError, MessageKind};
 use crate::http::{HttpResponse, code_response, error_response, route};
 use crate::policy::Policy;
@@ -31,6 +31,7 @@ pub(super) const SESSION_ID: &str = "mcp-session-id";
 pub(super) struct Admitted {
     pub(super) grant: Arc<Grant>,
     pub(super) body: Bytes,
+    pub(super) request_id: Option<String>,
     /// Whether the request belongs to a session, which then was found to be the caller's. The server must not see a
     /// session id that nobody checked.
     pub(super) in_session: bool,
@@ -89,6 +90,10 @@ impl McpLayer {
                 return Err(self.if_known(policy, &facts, answer).await);
             }
         };
+        if era == Era::Stateless && message.kind == MessageKind::Response {
+            // These servers ask nothing of their clients, so nothing is to be answered.
+            return Err(self.if_known(policy, &facts, answer::bad_message(MessageError::NotMessage)).await);
+        }
         let opens = message.method == "initialize";
         // A request that stands alone has no session, whatever its headers say.
         let session_id = session_id(&parts.headers).filter(|_| era == Era::Sessions && !opens);
@@ -96,7 +101,14 @@ impl McpLayer {
         let grant = self.judge_message(&post).await?;
         let purpose = self.purpose(&post, opens && era == Era::Sessions).await?;
         let in_session = post.session_id.is_some();
-        Ok(Admitted { grant: Arc::new(grant), body: body.unwrap_or_default(), in_session, purpose })
+        let request_id = post.facts.request_id.clone();
+        Ok(Admitted {
+            grant: Arc::new(grant),
+            body: body.unwrap_or_default(),
+            request_id,
+            in_session,
+            purpose,
+        })
     }
 
     /// Judges a request that carries no message: a session's stream is opened, or a session ended.
@@ -127,7 +139,8 @@ impl McpLayer {
             Some(id) if parts.method == Method::DELETE => Purpose::End(id),
             _ => Purpose::Pass,
         };
-        Ok(Admitted { grant: Arc::new(grant), body: Bytes::new(), in_session, purpose })
+        let request_id = facts.request_id.clone();
+        Ok(Admitted { grant: Arc::new(grant), body: Bytes::new(), request_id, in_session, purpose })
     }
 
     /// The server's answer, with what the guard adds and takes away.
@@ -222,11 +235,15 @@ impl McpLayer {
     async fn visible(&self, post: &Post<'_>) -> Result<Visible, Error> {
         let authority = self.settings.authority.clone();
         let (policy, facts) = (Arc::clone(post.policy), Arc::clone(&post.facts));
-        let ask = move || {
-            Visible::find(&policy, |operation| {
-                facts.with_request(&operation.name, |request| authority.inspect(request))
-            })
+        let is_usable = move |operation: &Operation| {
+            match facts.with_request_about(operation, |request| authority.inspect(request)) {
+                Ok(decision) => Ok(listing::is_usable(&decision)),
+                // A list names no resource; whether one is within reach shows when it is named.
+                Err(error) if error.code() == Code::ValidationError => Ok(true),
+                Err(error) => Err(error),
+            }
         };
+        let ask = move || Visible::find(&policy, is_usable);
         offload(&*self.settings.runtime, ask).await?
     }
 

@@ -5,10 +5,11 @@ use super::body::{add_headers, own_response};
 use super::facts::Facts;
 use super::runtime::{Runtime, offload};
 use crate::authority::Authority;
+use crate::code::Code;
 use crate::decision::{Decision, Grant};
 use crate::entropy::{Entropy, OsEntropy};
 use crate::error::Error;
-use crate::http::{HttpResponse, denial_response, error_response, grant_response};
+use crate::http::{HttpResponse, code_response, denial_response, error_response, grant_response};
 use crate::policy::Policy;
 use http::{HeaderMap, Response, request::Parts};
 use std::net::IpAddr;
@@ -69,6 +70,11 @@ pub(crate) fn granted(
     match decided {
         Ok(Decision::Allow(grant)) => Ok(grant),
         Ok(Decision::Deny(denial)) => Err(denial_response(policy, &denial, request_id)),
+        // What the host itself got wrong, such as an operation that the policy does not have, is no fault of the caller.
+        Err(error) if error.code() == Code::ValidationError => {
+            tracing::error!(error = ?error, request_id, "the guard asks what cannot be judged");
+            Err(code_response(policy, Code::StoreUnavailable, None, request_id))
+        }
         Err(error) => {
             tracing::warn!(error = ?error, request_id, "a request could not be judged");
             Err(error_response(policy, &error, request_id))
@@ -76,10 +82,25 @@ pub(crate) fn granted(
     }
 }
 
+/// The id of a request, in the extensions of each that a guard let through: for answers and log lines of the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(Arc<str>);
+
+impl RequestId {
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Gives an allowed request its tenant.
-pub(crate) fn admit(parts: &mut Parts, grant: &Arc<Grant>) {
+pub(crate) fn admit(parts: &mut Parts, grant: &Arc<Grant>, request_id: Option<&str>) {
     parts.extensions.insert(grant.scope().clone());
     parts.extensions.insert(Arc::clone(grant));
+    if let Some(id) = request_id {
+        parts.extensions.insert(RequestId(id.into()));
+    }
 }
 
 /// The answer of the service behind, with what the grant adds and the body as `wrap` makes it.

@@ -1,6 +1,7 @@
 //! The fence between real processes: two change a record and are killed or stopped between any two of their steps, two
 //! answer from a cache. No answer may be older than a change whose caller had been told that it is done.
 
+use super::super::board::Board;
 use super::super::spawn::{self, Dice, Fate};
 use super::super::tempdir::Dir;
 use super::*;
@@ -97,49 +98,6 @@ fn direct(case: Case, test: &str) {
             "{case:?}: {promised} changes, {} lives, {cached} cached, {asked} asked",
             killed.load(Ordering::Relaxed)
         );
-    }
-}
-
-/// What all processes of a run share besides the database: the newest change whose caller was told, and when to stop.
-struct Board(GenerationFile);
-
-impl Board {
-    fn make(dir: &Dir) -> Self {
-        Self(GenerationFile::replace(&dir.path("board"), &ID, 1, &dir.metadata()).unwrap())
-    }
-
-    fn find(path: &str) -> Self {
-        match GenerationFile::open(Path::new(path), &ID).unwrap() {
-            Found::Ours(file) => Self(file),
-            Found::Nothing => panic!("no board"),
-        }
-    }
-
-    fn promise(&self, generation: u64) {
-        self.0.word().fetch_max(generation, Ordering::SeqCst);
-    }
-
-    fn promised(&self) -> u64 {
-        self.0.word().load(Ordering::SeqCst)
-    }
-
-    fn stop(&self) {
-        self.0.made_at().store(1, Ordering::SeqCst);
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.0.made_at().load(Ordering::SeqCst) == 1
-    }
-
-    /// Waits a while for the other writer. It can't go on if the stopped one holds the lock, so the wait is bounded.
-    fn await_changes_of_others(&self) {
-        let before = self.promised();
-        for _ in 0..500 {
-            if self.promised() >= before + 3 {
-                return;
-            }
-            std::thread::yield_now();
-        }
     }
 }
 

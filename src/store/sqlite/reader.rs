@@ -107,8 +107,6 @@ impl Readers {
         let is_over = move || monotonic_micros() >= limit.load(Ordering::Relaxed);
         let failed = |e| store_error("opening the database", &e);
         connection.progress_handler(STEPS_PER_LOOK, Some(is_over)).map_err(failed)?;
-        // Readers wait only for a recovery after a crash, which is short; nobody is starved by them.
-        connection.busy_timeout(Duration::from_millis(100)).map_err(failed)?;
         Ok(Reader { connection, deadline_us })
     }
 }

@@ -148,8 +148,12 @@ impl World {
 
     fn advance(&mut self, arguments: AdvanceArguments) -> Result<(), String> {
         match arguments {
-            AdvanceArguments { seconds: Some(seconds), micros: None, to: None } => self.clock.advance_seconds(seconds),
-            AdvanceArguments { seconds: None, micros: Some(micros), to: None } => self.clock.advance_micros(micros),
+            AdvanceArguments { seconds: Some(seconds), micros: None, to: None } => {
+                self.clock.advance_seconds(seconds)
+            }
+            AdvanceArguments { seconds: None, micros: Some(micros), to: None } => {
+                self.clock.advance_micros(micros)
+            }
             AdvanceArguments { seconds: None, micros: None, to: Some(to) } => self.clock.set(instant(&to)?),
             _ => return Err("`advance` takes one of `seconds`, `micros` and `to`".to_owned()),
         }
@@ -246,7 +250,9 @@ impl Host {
             None => builder,
         };
         match resources {
-            Some(known) => builder.resource_hook(move |asked| Ok(known.iter().any(|one| one == asked.resource.as_str()))),
+            Some(known) => {
+                builder.resource_hook(move |asked| Ok(known.iter().any(|one| one == asked.resource.as_str())))
+            }
             None => builder,
         }
     }

@@ -78,7 +78,11 @@ impl Authority {
     }
 
     /// The tenant that a name means, for a caller who may look at it.
-    pub(in crate::authority) fn named_tenant(&self, caller: &Caller, name: &TenantName) -> Result<TenantKey, Error> {
+    pub(in crate::authority) fn named_tenant(
+        &self,
+        caller: &Caller,
+        name: &TenantName,
+    ) -> Result<TenantKey, Error> {
         self.look(caller, &name.account_id, "usage.get", |act| act.tenant_key(name))
     }
 

@@ -29,7 +29,6 @@ pub struct Reservation {
     held: Vec<HeldLine>,
     grant: Grant,
     max: Units,
-    settled: bool,
 }
 
 impl Authority {
@@ -48,13 +47,7 @@ impl Authority {
         match decided {
             Ok((Decision::Allow(grant), held)) => {
                 let max = held.iter().map(HeldLine::units).max().unwrap_or(max);
-                Ok(Reserved::Held(Reservation {
-                    inner: Arc::clone(&self.inner),
-                    held,
-                    grant,
-                    max,
-                    settled: false,
-                }))
+                Ok(Reserved::Held(Reservation { inner: Arc::clone(&self.inner), held, grant, max }))
             }
             other => {
                 match self.inner.tell(request, Stop::into_decision(other.map(|(decision, _)| decision)))? {
@@ -168,16 +161,22 @@ impl Reservation {
         self.max.get()
     }
 
-    /// Counts `actual` units as used and gives the rest back. What was used beyond the reservation is counted too, as
-    /// overrun, above the cap if need be.
+    /// Counts `actual` units as used and gives the rest back. What was used beyond the reservation is taken like a call;
+    /// where a limit refuses that, it is counted as overrun, above the cap, unless the policy says otherwise.
     ///
     /// # Errors
-    /// The count is right in this process; the store could not be told yet and is told by the next `maintain`.
+    /// `usage_limit_reached` where the policy does not record overrun: `detail` says how many units stay unrecorded.
+    /// [`ErrorKind::Forked`] in a child of the process that reserved. A store that does not answer is no error: the
+    /// count is right in this process, and the store is told later.
     pub fn commit(mut self, actual: u64) -> Result<(), Error> {
         let actual = Units::new(actual)
             .ok_or_else(|| Error::invalid_field("actual", "is at most 9007199254740991 (2^53 - 1)"))?;
-        self.settled = true;
-        self.inner.ledger.settle_held(&self.held, actual)
+        let settled = self.inner.ledger.settle_held(std::mem::take(&mut self.held), |_| actual)?;
+        if settled.unrecorded > 0 {
+            let text = format!("{} units were used and are not recorded", settled.unrecorded);
+            return Err(Error::refused(Code::UsageLimitReached).with_detail(text));
+        }
+        Ok(())
     }
 
     /// Gives everything back.
@@ -185,16 +184,15 @@ impl Reservation {
     /// # Errors
     /// As [`commit`](Self::commit).
     pub fn release(mut self) -> Result<(), Error> {
-        self.settled = true;
-        self.inner.ledger.settle_held(&self.held, Units::ZERO)
+        self.inner.ledger.settle_held(std::mem::take(&mut self.held), |_| Units::ZERO).map(drop)
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if !self.settled {
-            // The units are back in this process whatever the store says; it is told again by the next `maintain`.
-            let _told_later = self.inner.ledger.settle_held(&self.held, Units::ZERO);
+        if !self.held.is_empty() {
+            // Only a forked child fails here, and its parent settles the units.
+            let _parents = self.inner.ledger.settle_held(std::mem::take(&mut self.held), |_| Units::ZERO);
         }
     }
 }

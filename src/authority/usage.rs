@@ -105,6 +105,24 @@ impl Authority {
     /// `validation_error` for a name that is none; the store does not answer.
     pub fn tenant_usage(&self, caller: &Caller, name: &TenantName) -> Result<Vec<UsageLine>, Error> {
         let key = self.named_tenant(caller, name)?;
+        self.with_tenant_limits(&key, |call, judged, limits| {
+            self.inner.usage_lines(call, judged, limits.into_iter())
+        })
+    }
+
+    /// Removes the counts of a tenant itself, for its erasure.
+    pub(super) fn erase_usage(&self, key: &TenantKey) -> Result<(), Error> {
+        let ids = self.with_tenant_limits(key, |call, judged, limits| {
+            limits.into_iter().map(|limit| Ok(call.quota_use(limit, Units::ONE, judged)?.limit_id)).collect()
+        })?;
+        self.inner.ledger.erase(&ids)
+    }
+
+    fn with_tenant_limits<T>(
+        &self,
+        key: &TenantKey,
+        act: impl FnOnce(&Call<'_>, &Judged<'_>, Vec<&LimitDef>) -> Result<Vec<T>, Error>,
+    ) -> Result<Vec<T>, Error> {
         let engine = self.inner.engine.load();
         let records = &engine.records;
         let account = records.tenant(TenantKey::account(key.account_id.clone()), Noted::Nothing)?;
@@ -131,6 +149,7 @@ impl Authority {
             identity: Identity::new(KeyId::from_bytes([0; 16]), scope, None),
             org: org.map(super::registry::Held::Shared),
             user: user.map(super::registry::Held::Shared),
+            entitlements: 0,
             create_org: false,
             create_user: false,
             warning: None,
@@ -141,8 +160,8 @@ impl Authority {
         let own = |limit: &&LimitDef| {
             limit.filter.environments & bit != 0 && level_of(&limit.subject) == Some(level)
         };
-        let limits = engine.policy.limits_under(call.plan_index(&judged)).filter(own);
-        self.inner.usage_lines(&call, &judged, limits)
+        let limits = engine.policy.limits_under(call.plan_index(&judged)).filter(own).collect();
+        act(&call, &judged, limits)
     }
 }
 
@@ -174,6 +193,7 @@ impl Inner {
             identity: Identity::new(entry.id, scope, None),
             org: entry.org.clone().map(super::registry::Held::Shared),
             user: held_user.map(super::registry::Held::Shared),
+            entitlements: 0,
             create_org: false,
             create_user: false,
             warning: None,

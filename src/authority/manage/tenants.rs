@@ -239,6 +239,7 @@ impl Authority {
             act.deleted_tenant(&key)?;
             let draft = act.tenant_draft(&key, ());
             let line = act.audit(&draft.object, &draft.tenant, "ok", draft.details);
+            self.erase_usage(&key)?;
             let generation = act.inner.store.erase(&key, line)?;
             act.tell(&draft.object);
             Ok(generation)

@@ -130,6 +130,7 @@ impl Authority {
             create_org: false,
             create_user: false,
             warning: None,
+            entitlements: 0,
             row: Row::LEVEL,
         };
         let level = key.level();
@@ -165,6 +166,7 @@ impl Inner {
             create_org: false,
             create_user: false,
             warning: None,
+            entitlements: 0,
             row: Row::LEVEL,
             principal,
         })

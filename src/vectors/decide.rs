@@ -2,6 +2,7 @@
 
 use super::answer::{Answer, object, shown};
 use super::document::Step;
+use super::manage::By;
 use super::world::World;
 use crate::authority::Request;
 use crate::decision::{Decision, Denial, Grant, LimitState, Reason};
@@ -42,6 +43,12 @@ pub(super) struct RequestArguments {
     times: Option<u64>,
     /// `reserve`: the most units.
     pub(super) max: Option<u64>,
+    /// `refund_operation`: the caller's id of the refund, and how many units of each limit; all without a number.
+    pub(super) refund_id: Option<String>,
+    pub(super) units: Option<u64>,
+    /// `authorize`: a person of `account` instead of a key.
+    by: Option<By>,
+    account: Option<String>,
     /// `parallel`: how many calls at once.
     calls: Option<u64>,
     /// `parallel`: by how many processes.
@@ -63,10 +70,18 @@ impl World {
         let arguments: RequestArguments = step.arguments()?;
         let authority = self.process(&step.process)?;
         let inspects = step.verb == "inspect";
+        let person = match (&arguments.by, &arguments.account) {
+            (Some(by), Some(account)) => Some(by.person_of(account).ok_or("`by` of a request names a `person`")?),
+            _ => None,
+        };
         let mut answers = Vec::new();
         for _ in 0..arguments.times.unwrap_or(1) {
             let decision = arguments.with(self.policy(), 0, |request| {
-                if inspects { authority.inspect(request) } else { authority.authorize(request) }
+                match &person {
+                    Some(person) => authority.authorize_person(person, request),
+                    None if inspects => authority.inspect(request),
+                    None => authority.authorize(request),
+                }
             })?;
             answers.push(answer(self.policy(), &decision, arguments.request_id.as_deref()));
             if let (Ok(Decision::Allow(grant)), Some(name)) = (decision, &arguments.name) {
@@ -183,8 +198,7 @@ pub(super) fn answer(policy: &Policy, decision: &Result<Decision, Error>, reques
 }
 
 pub(super) fn grant_answer(policy: &Policy, grant: &Grant) -> Answer {
-    let entitlements = policy.entitlements().iter().enumerate();
-    let entitlements = entitlements.filter(|(bit, _)| grant.entitlements >> bit & 1 == 1).map(|(_, name)| name);
+    let entitlements = policy.entitlements().iter().filter(|name| grant.has_entitlement(policy, name));
     let mut members = object(json!({
         "allowed": true,
         "account_id": grant.account_id(),

@@ -386,8 +386,8 @@ def refunds():
 
     s = solo(scenario("refund-keyed", "units of a keyed call are given back by id, each id once", ten, "I9", "B13"))
     s.authorize("ask", {"allowed": True, "replayed": False}, cost=8, operation_id="op-1")
-    back = lambda refund, units, expect, operation="op-1": s.step(  # noqa: E731
-        "refund_operation", expect, account="acme", operation_id=operation, refund_id=refund, units=units)
+    back = lambda refund, units, expect, operation="op-1": s.request(  # noqa: E731
+        "refund_operation", "ask", expect, operation_id=operation, refund_id=refund, units=units)
     back("back-1", 3, OK)
     back("back-1", 3, OK)
     usage(s, {"count": 5, "charged": 5}, limit="tokens")

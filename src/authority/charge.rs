@@ -162,9 +162,7 @@ impl Inner {
             Want::Charge if pending.take.operation.is_some() => self.charge_keyed_and_create(pending),
             Want::Charge => {
                 let (decision, held) = self.charge_held(pending)?;
-                for line in &held {
-                    self.ledger.settle_held(std::slice::from_ref(line), line.units())?;
-                }
+                self.ledger.settle_held(held, HeldLine::units)?;
                 Ok((decision, Vec::new()))
             }
         }
@@ -176,7 +174,7 @@ impl Inner {
         if let Outcome::Taken(_) = outcome
             && let Err(stop) = self.create(&pending)
         {
-            self.ledger.settle_held(&held, Units::ZERO)?;
+            self.ledger.settle_held(held, |_| Units::ZERO)?;
             pending.take.give_back_local_rates();
             return Err(stop);
         }

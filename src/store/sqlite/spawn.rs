@@ -18,7 +18,12 @@ pub(super) fn number(name: &str) -> u64 {
 
 /// A text that was given to this role.
 pub(super) fn text(name: &str) -> String {
-    std::env::var(format!("{ROLE}_{name}")).unwrap()
+    text_if_given(name).unwrap()
+}
+
+/// A text that may have been given to this role.
+pub(super) fn text_if_given(name: &str) -> Option<String> {
+    std::env::var(format!("{ROLE}_{name}")).ok()
 }
 
 /// Starts `test` (its path in the crate) once more, as `role`, with these values.

@@ -7,6 +7,7 @@ use super::faults;
 use super::fence::{Fence, LOOK_EVERY_US, Mended, UnderLock, coarse_micros, stored_generation};
 use super::queue::{Call, Next, Queue};
 use super::session::Session;
+use super::turn::Turn;
 use crate::clock::monotonic_micros;
 use crate::store::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, ErrorCode};
@@ -25,6 +26,7 @@ pub(super) struct Writer {
     connection: Connection,
     queue: Arc<Queue>,
     fence: Arc<Fence>,
+    turn: Turn,
 }
 
 type Batch = Vec<Box<dyn Call>>;
@@ -36,8 +38,9 @@ impl Writer {
         connection: Connection,
         queue: Arc<Queue>,
         fence: Arc<Fence>,
+        turn: Turn,
     ) -> Self {
-        Self { database, connection, queue, fence }
+        Self { database, connection, queue, fence, turn }
     }
 
     /// Serves calls until the queue is closed and empty. Between calls it looks at the files and mends the fence.
@@ -80,11 +83,24 @@ impl Writer {
 
     /// Takes the write lock; `false` when nobody waits for it any more.
     fn lock(&self, batch: &mut Batch) -> Result<bool, StoreError> {
+        let file = self.fence.file();
+        if let Some(file) = file {
+            self.turn.give_way(file);
+        }
         for tries in 0.. {
             match self.execute("BEGIN IMMEDIATE") {
-                Err(e) if is_busy(&e) => {}
+                Err(e) if is_busy(&e) => {
+                    if let Some(file) = file {
+                        self.turn.ask(file);
+                    }
+                }
                 Err(e) => return Err(store_error("beginning a transaction", &e)),
-                Ok(()) => return Ok(true),
+                Ok(()) => {
+                    if let Some(file) = file.filter(|_| tries > 0) {
+                        self.turn.take(file);
+                    }
+                    return Ok(true);
+                }
             }
             batch.retain(|call| !call.is_abandoned());
             if batch.is_empty() {

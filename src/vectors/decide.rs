@@ -5,6 +5,7 @@ use super::document::Step;
 use super::manage::By;
 use super::world::World;
 use crate::authority::Request;
+use crate::code::Code;
 use crate::decision::{Decision, Denial, Grant, LimitState, Reason};
 use crate::error::Error;
 use crate::http::{self, HttpResponse};
@@ -55,6 +56,14 @@ pub(super) struct RequestArguments {
     processes: Option<u64>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AnswerArguments {
+    code: String,
+    retry_after_s: Option<u64>,
+    request_id: Option<String>,
+}
+
 /// Threads that make parallel calls.
 const THREADS: u64 = 8;
 
@@ -62,8 +71,16 @@ impl World {
     pub(super) fn decide(&mut self, step: &Step) -> Result<Answer, String> {
         match step.verb.as_str() {
             "parallel" => self.parallel(&step.arguments()?),
+            "answer" => self.answer(&step.arguments()?),
             _ => self.judge(step),
         }
+    }
+
+    /// A refusal of the host's own, as the one mapping to HTTP writes it.
+    fn answer(&self, arguments: &AnswerArguments) -> Result<Answer, String> {
+        let code = Code::from_name(&arguments.code).ok_or("there is no such code")?;
+        let request_id = arguments.request_id.as_deref();
+        Ok(object(http_answer(&http::code_response(self.policy(), code, arguments.retry_after_s, request_id))))
     }
 
     fn judge(&mut self, step: &Step) -> Result<Answer, String> {

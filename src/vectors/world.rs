@@ -107,7 +107,7 @@ impl World {
         match step.verb.as_str() {
             "advance" => self.advance(step.arguments()?).map(|()| Answer::new()),
             "restart" => self.restart(step.arguments()?).map(|()| Answer::new()),
-            "authorize" | "inspect" | "parallel" => self.decide(step),
+            "authorize" | "inspect" | "parallel" | "answer" => self.decide(step),
             "reserve" | "commit" | "release" | "refund" | "refund_operation" => self.hold(step),
             _ => self.manage(step),
         }

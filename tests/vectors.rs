@@ -54,7 +54,9 @@ fn every_row_has_a_vector_or_says_where_it_is_tested() {
         let has_vector = covered.contains(&row);
         match (has_vector, rows::elsewhere(&row)) {
             (false, None) => complaints.push(format!("{row} has no vector")),
-            (true, Some(place)) => complaints.push(format!("{row} has a vector, and is said to be tested by {place}")),
+            (true, Some(place)) => {
+                complaints.push(format!("{row} has a vector, and is said to be tested by {place}"))
+            }
             _ => {}
         }
     }
@@ -81,7 +83,11 @@ fn the_files_are_fresh() {
         return;
     };
     let listed = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "run tests/vectors/generate.py:\n{listed}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "run tests/vectors/generate.py:\n{listed}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// A vector in a folder of its own, which is removed afterwards.
@@ -121,13 +127,24 @@ fn a_good_vector_passes_and_a_wrong_expectation_fails() {
 fn the_runner_is_strict() {
     let step = |step: &str| format!("{ISSUE},{step}");
     let cases = [
-        ("member", step(r#"{"do":"authorize","key":"$key:a","operation":"user.read","colour":1,"expect":{"allowed":true}}"#)),
-        ("expectation", step(r#"{"do":"authorize","key":"$key:a","operation":"user.read","expect":{"alowed":true}}"#)),
+        (
+            "member",
+            step(
+                r#"{"do":"authorize","key":"$key:a","operation":"user.read","colour":1,"expect":{"allowed":true}}"#,
+            ),
+        ),
+        (
+            "expectation",
+            step(r#"{"do":"authorize","key":"$key:a","operation":"user.read","expect":{"alowed":true}}"#),
+        ),
         ("nothing", step(r#"{"do":"authorize","key":"$key:a","operation":"user.read"}"#)),
         ("empty", step(r#"{"do":"authorize","key":"$key:a","operation":"user.read","expect":{}}"#)),
         ("silent", step(r#"{"do":"restart","expect":{"ok":true}}"#)),
         ("verb", step(r#"{"do":"dance","expect":{"ok":true}}"#)),
-        ("placeholder", step(r#"{"do":"authorize","key":"$key:b","operation":"user.read","expect":{"allowed":true}}"#)),
+        (
+            "placeholder",
+            step(r#"{"do":"authorize","key":"$key:b","operation":"user.read","expect":{"allowed":true}}"#),
+        ),
         ("only-silence", r#"{"do":"restart"}"#.to_owned()),
         ("no-steps", String::new()),
     ];
@@ -135,10 +152,16 @@ fn the_runner_is_strict() {
         assert!(!scenario(name, &steps).is_empty(), "{name} should fail");
     }
     let rule = r#"{"version":1,"id":"case","title":"t","rows":[],"rule":"key_digest","cases":[CASE]}"#;
-    for case in [r#"{"text":"a"}"#, r#"{"text":"a","expect":{}}"#, r#"{"text":"a","x":1,"expect":{"sha256":""}}"#, ""] {
+    for case in
+        [r#"{"text":"a"}"#, r#"{"text":"a","expect":{}}"#, r#"{"text":"a","x":1,"expect":{"sha256":""}}"#, ""]
+    {
         assert!(!failures_of("case", &rule.replace("CASE", case)).is_empty(), "{case} should fail");
     }
-    for (from, to) in [("\"version\":1", "\"version\":2"), ("\"rows\":[]", "\"rows\":[],\"more\":1"), ("\"id\":\"case\"", "\"id\":\"x\"")] {
+    for (from, to) in [
+        ("\"version\":1", "\"version\":2"),
+        ("\"rows\":[]", "\"rows\":[],\"more\":1"),
+        ("\"id\":\"case\"", "\"id\":\"x\""),
+    ] {
         let good = rule.replace("CASE", r#"{"text":"a","expect":{"sha256":"x"}}"#);
         assert!(!failures_of("case", &good.replace(from, to)).is_empty(), "{to} should fail");
     }

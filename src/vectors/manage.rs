@@ -82,11 +82,12 @@ impl World {
             "update" => self.update(step),
             "set_plan" => self.set_plan(step),
             "rotate" | "regenerate" => self.replace(step),
-            "cancel_rotation" | "revoke" | "delete" | "disable" | "enable" | "reapply_template" => self.change_key(step),
-            "revoke_by_value" => self.revoke_by_value(step),
-            "put_tenant" | "suspend_tenant" | "resume_tenant" | "delete_tenant" | "release_tenant" | "erase_tenant" => {
-                self.change_tenant(step)
+            "cancel_rotation" | "revoke" | "delete" | "disable" | "enable" | "reapply_template" => {
+                self.change_key(step)
             }
+            "revoke_by_value" => self.revoke_by_value(step),
+            "put_tenant" | "suspend_tenant" | "resume_tenant" | "delete_tenant" | "release_tenant"
+            | "erase_tenant" => self.change_tenant(step),
             "tenants" => self.tenants(step),
             "claim_domain" | "verify_domain" | "remove_domain" => self.change_domain(step),
             "proof_secret" => self.make_proof_secret(step),
@@ -119,7 +120,8 @@ impl World {
         let caller = Caller::admin("vectors");
         let entries = authority.audit(&caller, &account, 1, AUDIT_MAX).map_err(|e| e.to_string())?;
         let verified = authority.audit_verify(&caller, &account, None).map_err(|e| e.to_string())?.is_ok();
-        let (acts, refusals): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| &*entry.draft.outcome == "ok");
+        let (acts, refusals): (Vec<_>, Vec<_>) =
+            entries.iter().partition(|entry| &*entry.draft.outcome == "ok");
         Ok(object(json!({
             "acts": acts.iter().map(|entry| &*entry.draft.act).collect::<Vec<_>>(),
             "actors": acts.iter().map(|entry| &*entry.draft.actor).collect::<Vec<_>>(),
@@ -138,11 +140,16 @@ impl World {
                 let key = self.key(&name)?.text.as_ref().ok_or("the key has no text")?;
                 let request = Request::new(&operation).key(key.reveal());
                 let decision = authority.authorize(&request).map_err(|e| e.to_string())?;
-                let grant = decision.grant().ok_or("the key may not call the operation under which it would act")?;
+                let grant =
+                    decision.grant().ok_or("the key may not call the operation under which it would act")?;
                 Caller::key(grant)
             }
-            Some(by) if by.person.is_some() => Caller::person(by.person_of(account).ok_or("`by` names no person")?),
-            Some(_) => return Err("`by` names an `admin`, a `key` with an `operation`, or a `person`".to_owned()),
+            Some(by) if by.person.is_some() => {
+                Caller::person(by.person_of(account).ok_or("`by` names no person")?)
+            }
+            Some(_) => {
+                return Err("`by` names an `admin`, a `key` with an `operation`, or a `person`".to_owned());
+            }
         };
         Ok(match act.operation_id {
             Some(id) => caller.operation_id(id),

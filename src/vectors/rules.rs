@@ -13,7 +13,9 @@ use serde_json::{Map, Value};
 pub(super) fn check(rule: &str, case: &Map<String, Value>) -> Vec<String> {
     let mut inputs = case.clone();
     inputs.remove("note");
-    let Some(Value::Object(expect)) = inputs.remove("expect").filter(|expect| *expect != Value::Object(Map::new())) else {
+    let Some(Value::Object(expect)) =
+        inputs.remove("expect").filter(|expect| *expect != Value::Object(Map::new()))
+    else {
         return vec!["a case needs an expectation".to_owned()];
     };
     match apply(rule, &inputs) {

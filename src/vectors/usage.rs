@@ -50,12 +50,14 @@ impl World {
             "reserve" => self.reserve(step),
             "commit" => {
                 let CommitArguments { reservation, actual } = step.arguments()?;
-                let reservation = self.reservations.remove(&reservation).ok_or("there is no such reservation")?;
+                let reservation =
+                    self.reservations.remove(&reservation).ok_or("there is no such reservation")?;
                 Ok(done(reservation.commit(actual).map(drop)))
             }
             "release" => {
                 let ReleaseArguments { reservation } = step.arguments()?;
-                let reservation = self.reservations.remove(&reservation).ok_or("there is no such reservation")?;
+                let reservation =
+                    self.reservations.remove(&reservation).ok_or("there is no such reservation")?;
                 Ok(done(reservation.release()))
             }
             "refund" => {
@@ -81,7 +83,8 @@ impl World {
         let caller = Caller::admin("vectors");
         let lines = match (key, account) {
             (Some(key), None) => {
-                let dimensions: Vec<(&str, &str)> = dimensions.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+                let dimensions: Vec<(&str, &str)> =
+                    dimensions.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
                 let key = self.key(&key)?;
                 authority.key_usage(&caller, &key.account_id, &key.id, &dimensions)
             }
@@ -124,5 +127,4 @@ impl World {
             }
         })
     }
-
 }

@@ -136,7 +136,8 @@ impl World {
             Stores::Sqlite(folder) => {
                 let mut options = crate::store::sqlite::SqliteOptions::default();
                 options.clock = self.clock.clone();
-                let store = Arc::new(crate::store::sqlite::SqliteStore::open(folder.0.join("store.db"), options)?);
+                let store =
+                    Arc::new(crate::store::sqlite::SqliteStore::open(folder.0.join("store.db"), options)?);
                 builder.stores(store.clone(), store)
             }
         };
@@ -155,8 +156,12 @@ impl World {
 
     fn advance(&mut self, arguments: AdvanceArguments) -> Result<(), String> {
         match arguments {
-            AdvanceArguments { seconds: Some(seconds), micros: None, to: None } => self.clock.advance_seconds(seconds),
-            AdvanceArguments { seconds: None, micros: Some(micros), to: None } => self.clock.advance_micros(micros),
+            AdvanceArguments { seconds: Some(seconds), micros: None, to: None } => {
+                self.clock.advance_seconds(seconds)
+            }
+            AdvanceArguments { seconds: None, micros: Some(micros), to: None } => {
+                self.clock.advance_micros(micros)
+            }
             AdvanceArguments { seconds: None, micros: None, to: Some(to) } => self.clock.set(instant(&to)?),
             _ => return Err("`advance` takes one of `seconds`, `micros` and `to`".to_owned()),
         }
@@ -254,7 +259,9 @@ impl Host {
             None => builder,
         };
         match resources {
-            Some(known) => builder.resource_hook(move |asked| Ok(known.iter().any(|one| one == asked.resource.as_str()))),
+            Some(known) => {
+                builder.resource_hook(move |asked| Ok(known.iter().any(|one| one == asked.resource.as_str())))
+            }
             None => builder,
         }
     }

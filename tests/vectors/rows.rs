@@ -3,7 +3,10 @@
 /// Every row: of the truth table, of the four products, of what was decided, and of the needs beyond.
 pub fn all() -> Vec<String> {
     let tables = [("T", 64), ("X", 16), ("RS", 32), ("MS", 44), ("RT", 40), ("AM", 26), ("A", 46), ("N", 15)];
-    tables.into_iter().flat_map(|(table, last)| (1..=last).map(move |number| format!("{table}-{number:02}"))).collect()
+    tables
+        .into_iter()
+        .flat_map(|(table, last)| (1..=last).map(move |number| format!("{table}-{number:02}")))
+        .collect()
 }
 
 /// Whether a name is one of a promise (`INV-04`), a ledger invariant (`I7`) or a class of bugs (`B12`).
@@ -23,8 +26,8 @@ pub fn elsewhere(row: &str) -> Option<&'static str> {
         "X-11" | "RT-35" | "A-44" | "N-01" => MCP,
         "X-13" | "N-02" => "child keys, which are still to come",
         "X-15" => "tests/faults.rs, on a store that fails",
-        "MS-08" | "MS-19" | "MS-20" | "MS-23" | "MS-24" | "MS-25" | "MS-26" | "MS-27" | "MS-36" | "MS-44" | "AM-19"
-        | "AM-20" | "AM-21" | "A-22" | "RT-25" => CLI,
+        "MS-08" | "MS-19" | "MS-20" | "MS-23" | "MS-24" | "MS-25" | "MS-26" | "MS-27" | "MS-36" | "MS-44"
+        | "AM-19" | "AM-20" | "AM-21" | "A-22" | "RT-25" => CLI,
         "MS-21" | "RT-31" | "A-45" | "N-07" => SERVER,
         "N-05" | "N-06" => LATER,
         "N-10" => "the tests of `explain`",

@@ -78,7 +78,11 @@ impl Authority {
     }
 
     /// The tenant that a name means, for a caller who may look at it.
-    pub(in crate::authority) fn named_tenant(&self, caller: &Caller, name: &TenantName) -> Result<TenantKey, Error> {
+    pub(in crate::authority) fn named_tenant(
+        &self,
+        caller: &Caller,
+        name: &TenantName,
+    ) -> Result<TenantKey, Error> {
         self.look(caller, &name.account_id, "usage.get", |act| act.tenant_key(name))
     }
 
@@ -236,6 +240,7 @@ impl Authority {
             act.deleted_tenant(&key)?;
             let draft = act.tenant_draft(&key, ());
             let line = act.audit(&draft.object, &draft.tenant, "ok", draft.details);
+            self.erase_usage(&key)?;
             let generation = act.inner.store.erase(&key, line)?;
             act.tell(&draft.object);
             Ok(generation)

@@ -100,7 +100,8 @@ pub(super) fn digest(case: DigestCase) -> Result<Answer, String> {
 }
 
 fn format(prefix: &str, alphabet: &str, length: usize, checksum: Checksum) -> Result<KeyFormat, String> {
-    let named = Alphabet::named(alphabet).map_or_else(|| Alphabet::custom(alphabet).map_err(|e| e.to_string()), Ok)?;
+    let named = Alphabet::named(alphabet)
+        .map_or_else(|| Alphabet::custom(alphabet).map_err(|e| e.to_string()), Ok)?;
     KeyFormat::new(prefix, named, length, checksum).map_err(|e| e.to_string())
 }
 

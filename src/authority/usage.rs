@@ -153,6 +153,7 @@ impl Authority {
             create_org: false,
             create_user: false,
             warning: None,
+            entitlements: 0,
             row: Row::LEVEL,
         };
         let level = key.level();
@@ -197,6 +198,7 @@ impl Inner {
             create_org: false,
             create_user: false,
             warning: None,
+            entitlements: 0,
             row: Row::LEVEL,
             principal,
         })

@@ -2,8 +2,10 @@
 
 use super::answer::{Answer, object, shown};
 use super::document::Step;
+use super::manage::By;
 use super::world::World;
 use crate::authority::Request;
+use crate::code::Code;
 use crate::decision::{Decision, Denial, Grant, LimitState, Reason};
 use crate::error::Error;
 use crate::http::{self, HttpResponse};
@@ -42,10 +44,24 @@ pub(super) struct RequestArguments {
     times: Option<u64>,
     /// `reserve`: the most units.
     pub(super) max: Option<u64>,
+    /// `refund_operation`: the caller's id of the refund, and how many units of each limit; all without a number.
+    pub(super) refund_id: Option<String>,
+    pub(super) units: Option<u64>,
+    /// `authorize`: a person of `account` instead of a key.
+    by: Option<By>,
+    account: Option<String>,
     /// `parallel`: how many calls at once.
     calls: Option<u64>,
     /// `parallel`: by how many processes.
     processes: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AnswerArguments {
+    code: String,
+    retry_after_s: Option<u64>,
+    request_id: Option<String>,
 }
 
 /// Threads that make parallel calls.
@@ -55,18 +71,39 @@ impl World {
     pub(super) fn decide(&mut self, step: &Step) -> Result<Answer, String> {
         match step.verb.as_str() {
             "parallel" => self.parallel(&step.arguments()?),
+            "answer" => self.answer(&step.arguments()?),
             _ => self.judge(step),
         }
+    }
+
+    /// A refusal of the host's own, as the one mapping to HTTP writes it.
+    fn answer(&self, arguments: &AnswerArguments) -> Result<Answer, String> {
+        let code = Code::from_name(&arguments.code).ok_or("there is no such code")?;
+        let request_id = arguments.request_id.as_deref();
+        Ok(object(http_answer(&http::code_response(
+            self.policy(),
+            code,
+            arguments.retry_after_s,
+            request_id,
+        ))))
     }
 
     fn judge(&mut self, step: &Step) -> Result<Answer, String> {
         let arguments: RequestArguments = step.arguments()?;
         let authority = self.process(&step.process)?;
         let inspects = step.verb == "inspect";
+        let person = match (&arguments.by, &arguments.account) {
+            (Some(by), Some(account)) => {
+                Some(by.person_of(account).ok_or("`by` of a request names a `person`")?)
+            }
+            _ => None,
+        };
         let mut answers = Vec::new();
         for _ in 0..arguments.times.unwrap_or(1) {
-            let decision = arguments.with(self.policy(), 0, |request| {
-                if inspects { authority.inspect(request) } else { authority.authorize(request) }
+            let decision = arguments.with(self.policy(), 0, |request| match &person {
+                Some(person) => authority.authorize_person(person, request),
+                None if inspects => authority.inspect(request),
+                None => authority.authorize(request),
             })?;
             answers.push(answer(self.policy(), &decision, arguments.request_id.as_deref()));
             if let (Ok(Decision::Allow(grant)), Some(name)) = (decision, &arguments.name) {
@@ -196,9 +233,7 @@ pub(super) fn answer(
 }
 
 pub(super) fn grant_answer(policy: &Policy, grant: &Grant) -> Answer {
-    let entitlements = policy.entitlements().iter().enumerate();
-    let entitlements =
-        entitlements.filter(|(bit, _)| grant.entitlements >> bit & 1 == 1).map(|(_, name)| name);
+    let entitlements = policy.entitlements().iter().filter(|name| grant.has_entitlement(policy, name));
     let mut members = object(json!({
         "allowed": true,
         "account_id": grant.account_id(),

@@ -14,6 +14,7 @@ mod document;
 mod manage;
 mod report;
 mod rules;
+mod usage;
 mod world;
 
 pub use report::{Failure, Report};

@@ -29,6 +29,7 @@ fn apply(rule: &str, inputs: &Map<String, Value>) -> Result<Answer, String> {
         "code" => keys::code(read(inputs)?),
         "key_generate" => keys::generate(read(inputs)?),
         "key_parse" => keys::parse(read(inputs)?),
+        "key_scan" => keys::scan(read(inputs)?),
         "key_display" => keys::display(read(inputs)?),
         "key_digest" => keys::digest(read(inputs)?),
         "rate" => limits::rate(&read(inputs)?),

@@ -44,6 +44,21 @@ pub(super) fn generate(case: GenerateCase) -> Result<Answer, String> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct ScanCase {
+    prefix: String,
+    alphabet: String,
+    length: usize,
+    checksum: Checksum,
+}
+
+/// The pattern that secret scanners find keys by.
+pub(super) fn scan(case: ScanCase) -> Result<Answer, String> {
+    let format = format(&case.prefix, &case.alphabet, case.length, case.checksum)?;
+    Ok(object(json!({ "pattern": format.scan_rule() })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct ParseCase {
     prefix: String,
     alphabet: String,

@@ -80,14 +80,36 @@ impl Timestamp {
             let next = date.tomorrow().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
             return Some(Self(next.timestamp().as_microsecond()));
         }
-        // jiff also reads instants with a bracketed zone; RFC 3339 has none.
-        if text.contains('[') || text.len() > 40 {
+        // jiff reads other forms of ISO 8601 as well, and offsets of more than a day.
+        if text.len() > 40 || !has_rfc_3339_form(text) {
             return None;
         }
         let instant = text.parse::<jiff::Timestamp>().ok()?;
         let timestamp = Self(instant.as_microsecond());
         (timestamp >= Self::MIN && timestamp <= Self::MAX).then_some(timestamp)
     }
+}
+
+/// Whether every character stands where RFC 3339 wants one of its kind; whether the numbers make sense is left open.
+fn has_rfc_3339_form(text: &str) -> bool {
+    let fits = |part: &str, form: &str| {
+        let fits = |byte: u8, wanted: u8| match wanted {
+            b'0' => byte.is_ascii_digit(),
+            _ => byte.to_ascii_uppercase() == wanted,
+        };
+        part.len() == form.len() && part.bytes().zip(form.bytes()).all(|(byte, wanted)| fits(byte, wanted))
+    };
+    let Some((date_and_time, rest)) = text.split_at_checked(19) else { return false };
+    let offset = match rest.strip_prefix('.') {
+        None => rest,
+        Some(fraction) => match fraction.trim_start_matches(|c: char| c.is_ascii_digit()) {
+            whole if whole.len() == fraction.len() => return false,
+            offset => offset,
+        },
+    };
+    let is_offset = fits(offset, "+00:00") || fits(offset, "-00:00");
+    fits(date_and_time, "0000-00-00T00:00:00")
+        && (fits(offset, "Z") || is_offset && offset.get(1..3).is_some_and(|hours| hours < "24"))
 }
 
 impl fmt::Display for Timestamp {
@@ -214,6 +236,11 @@ mod tests {
             ("2026-01-01T00:00:00", None),
             ("2026-01-01T00:00:00+25:00", None),
             ("1970-01-01T00:00:00Z[UTC]", None),
+            ("1970-01-01t00:00:00z", Some(0)),
+            ("1970-01-01T00:00:00.Z", None),
+            ("1970-01-01T00:00Z", None),
+            ("19700101T000000Z", None),
+            ("1970-01-01T00:00:00+0000", None),
             ("10000-01-01T00:00:00Z", None),
             ("", None),
             ("tomorrow", None),

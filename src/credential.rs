@@ -146,6 +146,12 @@ impl Carriers {
         Ok(Self { carriers, bearer_other })
     }
 
+    /// What becomes of a Bearer value that is no key of this policy.
+    #[must_use]
+    pub const fn bearer_other(&self) -> BearerOther {
+        self.bearer_other
+    }
+
     /// The carriers in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Carrier> {
         self.carriers.iter()
@@ -269,7 +275,7 @@ fn after_bearer(value: &[u8]) -> Credential<'_> {
     let end = value.iter().position(|&byte| !is_tchar(byte)).unwrap_or(value.len());
     match value.split_at_checked(end) {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) => match rest {
-            [] | [b' '] => Credential::Missing,
+            [] => Credential::Missing,
             [b' ', token @ ..] => whole_value(token),
             // `Bearer:` or `Bearer=` is no scheme, but white space or worse in place of the space is a bad key.
             [byte, ..] if byte.is_ascii_graphic() => Credential::Missing,

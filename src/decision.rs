@@ -32,6 +32,15 @@ impl Decision {
         matches!(self, Self::Allow(_))
     }
 
+    /// The HTTP status of the answer: 200 for an allow.
+    #[must_use]
+    pub fn http_status(&self) -> u16 {
+        match self {
+            Self::Allow(_) => 200,
+            Self::Deny(denial) => denial.status,
+        }
+    }
+
     /// The grant of an allowed request.
     #[must_use]
     pub fn grant(&self) -> Option<&Grant> {

@@ -89,7 +89,13 @@ fn seeds() -> Vec<Vec<u8>> {
     }
     seeds.extend(PIECES.iter().map(|piece| piece.to_vec()));
     seeds.extend([b"10.0.0.0/8", b"fd00::/127"].map(|text| text.to_vec()));
-    seeds.push(b"key_01fwhe4yfgy0c0000000000001".to_vec());
+    let digests: [&[u8]; 4] = [
+        b"key_01fwhe4yfgy0c0000000000001",
+        b"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        b"ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=",
+        b"ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0",
+    ];
+    seeds.extend(digests.map(<[u8]>::to_vec));
     assert!(seeds.len() > 400, "the corpus has many more seeds than {}", seeds.len());
     seeds
 }

@@ -21,3 +21,18 @@ fn row_records_conform() {
         (case.run)(&RowRecords::open(Arc::new(MemoryRows::default())).unwrap());
     }
 }
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn sqlite_records_conform() {
+    use tenantkit::store::sqlite::{SqliteOptions, SqliteStore};
+    let dir = std::env::temp_dir().join(format!("tenantkit-stores-{}", std::process::id()));
+    std::fs::create_dir(&dir).unwrap();
+    for case in RECORD_CASES {
+        println!("sqlite: {}", case.name);
+        let store =
+            SqliteStore::open(dir.join(format!("{}.db", case.name)), SqliteOptions::default()).unwrap();
+        (case.run)(&store);
+    }
+    std::fs::remove_dir_all(&dir).unwrap();
+}

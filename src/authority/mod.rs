@@ -11,15 +11,20 @@ mod charge;
 mod hooks;
 mod limits;
 mod manage;
+mod people;
 mod principal;
 mod refusals;
 mod registry;
 mod request;
+mod reserve;
+mod usage;
 
 pub use builder::{AuthorityBuilder, Mode};
 pub use hooks::{PlanQuestion, ResourceQuestion};
 pub use manage::*;
 pub use request::Request;
+pub use reserve::{Reservation, Reserved};
+pub use usage::UsageLine;
 
 use crate::clock::{Clock, Timestamp};
 use crate::entropy::Entropy;

@@ -99,6 +99,7 @@ fn am_05_two_carriers_must_agree() {
     both(b"Bearer rsk_good", Key(GOOD));
     both(b"Bearer rsk_other", Conflict);
     both(b"Bearer rsk_goo", Conflict);
+    both(b"Bearer rsk_gooe", Conflict);
     both(b"Bearer  rsk_good", Conflict);
     both(b"Basic rsk_good", Key(GOOD));
     both(b"Bearer", Key(GOOD));

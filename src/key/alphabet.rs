@@ -229,8 +229,11 @@ mod tests {
             for byte in 0..=255 {
                 let member = chars.as_bytes().contains(&byte);
                 assert_eq!(alphabet.contains(byte), member, "{byte} in {chars}");
-                let body = [[first; 40].as_slice(), &[byte], &[last; 40]].concat();
-                assert_eq!(alphabet.contains_all(&body), member, "{byte} in {chars}");
+                for at in 0..43 {
+                    let mut body = [[first; 20].as_slice(), &[last; 23]].concat();
+                    body[at] = byte;
+                    assert_eq!(alphabet.contains_all(&body), member, "{byte} at {at} in {chars}");
+                }
             }
             assert!(alphabet.contains_all(b""));
         }

@@ -203,7 +203,8 @@ impl std::error::Error for PolicyErrors {}
 
 impl From<PolicyErrors> for Error {
     fn from(errors: PolicyErrors) -> Self {
-        let detail = format!("{} faults\n{errors}", errors.errors.len() + errors.omitted);
+        let count = errors.errors.len() + errors.omitted;
+        let detail = format!("{count} {}\n{errors}", if count == 1 { "fault" } else { "faults" });
         Error::new(ErrorKind::InvalidPolicy, "the policy is not valid")
             .with_detail(detail)
             .with_source(errors)
@@ -253,6 +254,24 @@ mod tests {
         let expected = "acme.toml:2:2: unknown field `amout`; did you mean `amount`?\n  \
                         |\n2 |  amout = 50 # é\n  |  ^^^^^\n  field: limits[0].amout\n  allowed: `name`, `amount`";
         assert_eq!(errors.to_string(), expected);
+    }
+
+    #[test]
+    fn a_long_list_of_words_is_cut() {
+        let words = (0..45).map(|i| format!("word{i}"));
+        let error = PolicyError::in_text("x", 0..1, String::new(), "here".into()).allow(words);
+        assert_eq!(error.allowed().len(), 45);
+        assert!(error.to_string().ends_with("`word39` and 5 more"), "{error}");
+    }
+
+    #[test]
+    fn as_an_error_of_the_library_it_says_how_many_there_are() {
+        let fault = |line| PolicyError::in_text("\n\n\n", line..line, String::new(), "here".into());
+        for (faults, says) in [(vec![fault(0)], "1 fault\n"), (vec![fault(0), fault(1)], "2 faults\n")] {
+            let error = Error::from(PolicyErrors::new(faults, 0));
+            assert_eq!(error.kind(), ErrorKind::InvalidPolicy);
+            assert!(error.detail().unwrap().starts_with(says), "{error}");
+        }
     }
 
     #[test]

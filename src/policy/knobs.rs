@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 /// Declares enums that are read from one word of the document and carried unchanged into the compiled policy.
 macro_rules! knobs {
     ($( $(#[$doc:meta])* $name:ident { $( $(#[$variant_doc:meta])* $variant:ident $word:literal, )+ } )+) => { $(
-        $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        $(#[$doc])*
         #[non_exhaustive]
         pub enum $name {
             $( $(#[$variant_doc])* #[serde(rename = $word)] $variant, )+
@@ -289,6 +289,7 @@ knobs! {
     }
 
     /// Which number thresholds, pages and bills go by.
+    #[cfg_attr(feature = "schema", schemars(rename = "Basis"))]
     BasisWord {
         /// Units reported as used.
         #[default]
@@ -298,6 +299,7 @@ knobs! {
     }
 
     /// Whether a threshold that fired can fire again in the same period.
+    #[cfg_attr(feature = "schema", schemars(rename = "Rearm"))]
     RearmWord {
         /// No.
         #[default]

@@ -1,8 +1,9 @@
 //! Tenancy: which account, org and user a request acts for.
 //!
 //! A key belongs to one account. Org and user are two axes; on each the key has a binding, and the parameters of a
-//! request may only choose inside it. Read [`binding`] for what a key may be bound to, [`scope`] for what a request
-//! ends up with, and [`id`] for what an id looks like.
+//! request may only choose inside it. In reading order: [`binding`] is what a key may be bound to, [`preset`] which
+//! combinations there are, [`params`] how a request names its tenant, [`resolve`] the truth table that judges it,
+//! [`scope`] what comes out, and [`proof`] how a user id is vouched for. What an id looks like is in [`id`].
 
 pub mod binding;
 pub mod id;

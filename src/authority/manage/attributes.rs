@@ -3,7 +3,7 @@
 
 use super::problems::{Problems, listed, unknown_word};
 use super::spec::{Chosen, ResourceSpec};
-use crate::address::NetworkList;
+use crate::address::{InvalidNetwork, MAX_NETWORKS, Network};
 use crate::clock::Timestamp;
 use crate::code::Code;
 use crate::domain::{DomainClaim, VerifiedDomain, is_host_verified};
@@ -57,15 +57,14 @@ impl Rules<'_> {
     ) -> BTreeMap<Box<str>, Box<str>> {
         let known = &self.policy.lifecycle().labels;
         for (name, value) in labels {
-            let field = || format!("labels.{}", name.chars().take(64).collect::<String>());
             if !known.contains(name) {
-                problems.field(field(), unknown_word(name, known.iter().map(|label| &**label)));
+                problems.field("labels", unknown_word(name, known.iter().map(|label| &**label)));
             } else if value.is_empty()
                 || value.chars().count() > LABEL_MAX_CHARS
                 || value.chars().any(char::is_control)
             {
                 problems.field(
-                    field(),
+                    format!("labels.{name}"),
                     format!("must have 1 to {LABEL_MAX_CHARS} characters, none of them control characters"),
                 );
             }
@@ -276,13 +275,28 @@ impl Rules<'_> {
             problems.field("ip_allow", "keys of this kind have no list of addresses; leave it out");
             return None;
         }
-        match NetworkList::parse(texts) {
-            Ok(list) => Some(list.iter().map(|network| network.to_string().into()).collect()),
-            Err(error) => {
-                problems.field("ip_allow", error.to_string());
-                None
+        if texts.len() > MAX_NETWORKS {
+            problems.field("ip_allow", format!("may name at most {MAX_NETWORKS}"));
+            return None;
+        }
+        let mut kept: Vec<Box<str>> = Vec::with_capacity(texts.len());
+        for (i, text) in texts.iter().enumerate() {
+            match text.parse::<Network>() {
+                Ok(network) => kept.push(network.to_string().into()),
+                // The library's own text would repeat what was given.
+                Err(InvalidNetwork::HostBits { network, .. }) => {
+                    let message =
+                        format!("has bits set after its prefix; write `{network}` or another length");
+                    problems.field(format!("ip_allow[{i}]"), message);
+                }
+                Err(_) => {
+                    let message =
+                        "must be a network such as `192.0.2.0/24` or `2001:db8::/32`, or one address";
+                    problems.field(format!("ip_allow[{i}]"), message);
+                }
             }
         }
+        Some(kept)
     }
 
     /// The end of a key that begins at `from`: in the future, and within the policy's bounds (row A-37).
@@ -340,12 +354,9 @@ impl Rules<'_> {
 
     /// A plan of the policy that keys of this kind may have.
     pub(super) fn plan(&self, name: &str, problems: &mut Problems) {
-        match self.policy.plan(name) {
-            None => {
-                let plans: Vec<&str> = self.policy.plans().names().collect();
-                problems.coded(Code::UnknownPlan, "plan", unknown_word(name, plans.into_iter()));
-            }
-            Some(_) => {}
+        if self.policy.plan(name).is_none() {
+            let plans: Vec<&str> = self.policy.plans().names().collect();
+            problems.coded(Code::UnknownPlan, "plan", unknown_word(name, plans.into_iter()));
         }
     }
 

@@ -21,7 +21,8 @@ use crate::records::fixed_org;
 use crate::resource::Resource;
 use crate::store::{Guard, TenantKey, TenantRecord, TenantState, TenantWrite};
 use crate::tenant::binding::{Bindings, OrgBinding, UserBinding};
-use crate::tenant::id::{OrgId, UserId};
+use crate::tenant::id::{AccountId, OrgId, UserId};
+use crate::tenant::{ScopeUser, TenantScope};
 use std::collections::BTreeSet;
 
 impl Act<'_> {
@@ -371,10 +372,20 @@ pub(super) fn guard_name<T>(act: &Act<'_>, draft: &mut Draft<T>, record: &KeyRec
 
 /// The org and user of a key, as audit lines show them.
 pub(super) fn tenant_of(record: &KeyRecord) -> String {
-    let org = fixed_org(&record.bindings).map(OrgId::as_str);
     let user = match record.bindings.user() {
-        UserBinding::Fixed(user) => Some(user.as_str()),
+        UserBinding::Fixed(user) => Some(user),
         _ => None,
     };
-    [org, user].into_iter().flatten().collect::<Vec<_>>().join("/")
+    place(&record.account_id, &record.environment, fixed_org(&record.bindings), user)
+}
+
+/// A tenant as audit lines show it: the text that stands for it and for no other.
+pub(super) fn place(
+    account: &AccountId,
+    environment: &str,
+    org: Option<&OrgId>,
+    user: Option<&UserId>,
+) -> String {
+    let user = user.map_or(ScopeUser::None, |user| ScopeUser::Named(user.as_str()));
+    TenantScope::new(account.as_str(), environment, org.map(OrgId::as_str), user).namespace()
 }

@@ -292,7 +292,8 @@ impl DomainView {
 
 fn domain_draft<T>(domain: &VerifiedDomain, write: DomainWrite, answer: T) -> Draft<T> {
     let mut draft = Draft::new(domain.domain(), answer);
-    draft.tenant = domain.claim().org_id.as_ref().map_or_else(String::new, ToString::to_string);
+    let claim = domain.claim();
+    draft.tenant = super::compose::place(&claim.account_id, "", claim.org_id.as_ref(), None);
     if let Some(resource) = &domain.claim().resource {
         draft.detail("resource", resource.as_str());
     }

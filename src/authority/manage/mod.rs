@@ -15,12 +15,16 @@ mod edit;
 mod end;
 mod find;
 mod import;
+#[cfg(feature = "cli")]
+mod import_csv;
 mod issue;
 mod json;
 mod new_key;
 mod options;
 mod plan;
 mod problems;
+mod proof;
+mod registry;
 mod rights;
 mod rotate;
 mod spec;
@@ -39,9 +43,10 @@ pub use issue::IssuedKey;
 pub use new_key::NewKey;
 pub use options::{KindOptions, Options, PlanOption, PresetOption, RoleOption, TemplateOption};
 pub use plan::PlanChange;
+pub use registry::TenantView;
 pub use rotate::Rotation;
 pub use spec::{OrgSpec, UserRef, UserSpec};
-pub use tenants::{TenantEdit, TenantName, TenantView};
+pub use tenants::{TenantEdit, TenantName};
 pub use update::KeyChanged;
 pub use view::{KeyStatus, KeyView, PlanLimit, PlanView, RevocationView};
 

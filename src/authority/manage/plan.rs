@@ -83,6 +83,10 @@ impl Act<'_> {
         before: Option<&PlanAssignment>,
         change: &PlanChange,
     ) -> Result<Option<PlanAssignment>, Error> {
+        if change.changes_amounts() && !self.rights.is_admin() {
+            let error = Error::refused(Code::PlanNotAllowed);
+            return Err(error.with_detail("amounts are agreed by administrators"));
+        }
         let mut problems = Problems::default();
         let policy = self.policy();
         let present = before.map(|assignment| &*assignment.plan).or_else(|| default_plan(policy));
@@ -97,10 +101,6 @@ impl Act<'_> {
         problems.finish()?;
         if change.plan.is_some() && present != Some(plan) {
             self.check_plan_choice(plan)?;
-        }
-        if change.changes_amounts() && !self.rights.is_admin() {
-            let error = Error::refused(Code::PlanNotAllowed);
-            return Err(error.with_detail("amounts are agreed by administrators"));
         }
         let after = assign(policy, self.engine.revision, before, plan, change, self.now);
         Ok(Some(after).filter(|after| {
@@ -125,18 +125,17 @@ fn check_amounts(policy: &Policy, plan: &str, change: &PlanChange, problems: &mu
     let named = |name: &str| limits.iter().find(|limit| *limit.name == *name);
     let amounts = change.amounts.iter().map(|(name, units)| (name, *units));
     for (name, units) in amounts.chain(change.standard.iter().map(|name| (name, None))) {
-        let field = format!("amounts.{}", name.chars().take(64).collect::<String>());
         match named(name) {
-            None => problems.field(field, unknown_word(name, limits.iter().map(|limit| &*limit.name))),
+            None => problems.field("amounts", unknown_word(name, limits.iter().map(|limit| &*limit.name))),
             Some(limit) if !limit.overridable => {
                 problems.field(
-                    field,
+                    format!("amounts.{name}"),
                     "is the same for every subject; the policy lets nobody agree on another amount",
                 );
             }
             Some(_) if units.is_some_and(|units| Units::new(units).is_none()) => {
-                problems
-                    .field(field, format!("must be at most {}, or `null` for unlimited", Units::MAX.get()));
+                let message = format!("must be at most {}, or `null` for unlimited", Units::MAX.get());
+                problems.field(format!("amounts.{name}"), message);
             }
             Some(_) => {}
         }
@@ -157,7 +156,7 @@ fn assign(
     let is_other_plan = before.is_none_or(|before| *before.plan != *plan);
     let mut overrides = before.map_or_else(BTreeMap::new, |assignment| assignment.overrides.clone());
     overrides.extend(change.amounts.clone());
-    change.standard.iter().for_each(|limit| drop(overrides.remove(limit)));
+    overrides.retain(|limit, _| !change.standard.contains(limit));
     let limits = |name: Option<&str>| {
         let index = name.and_then(|name| policy.plan(name)).map(|plan| plan.index);
         policy.limits_under(index).collect::<Vec<_>>()

@@ -1,30 +1,19 @@
 //! The registry: accounts, orgs and users, put in and out of use.
 
 use super::Page;
-use super::act::{Act, Draft, Step, tenant_code};
+use super::act::Act;
 use super::caller::Caller;
 use super::compose::new_tenant;
 use super::plan::PlanChange;
-use super::problems::Problems;
-use super::view::{PlanView, rfc3339};
+use super::registry::{TenantView, bad_id, check_labels, not_found};
 use crate::authority::Authority;
-use crate::clock::Timestamp;
-use crate::code::Code;
 use crate::error::Error;
 use crate::policy::knobs::PlanOn;
-use crate::store::{
-    Expected, Generation, TenantKey, TenantLevel, TenantQuery, TenantRecord, TenantState, TenantWrite,
-};
-use crate::tenant::id::{IdError, OrgId, UserId};
+use crate::store::{Generation, TenantKey, TenantLevel, TenantQuery, TenantRecord, TenantState, TenantWrite};
+use crate::tenant::id::OrgId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Labels of one tenant.
-const LABELS_MAX: usize = 16;
-/// Bytes of a label's name.
-const LABEL_NAME_MAX: usize = 64;
-/// Characters of a label's value.
-const LABEL_VALUE_MAX: usize = 255;
 /// Tenants of one page.
 const PAGE_MAX: u32 = 200;
 
@@ -50,38 +39,6 @@ pub struct TenantName {
 pub struct TenantEdit {
     /// These labels in place of all that it has: at most 16, names of 1 to 64 bytes, values of 1 to 255 characters.
     pub labels: Option<BTreeMap<Box<str>, Box<str>>>,
-}
-
-/// A tenant, for people and programs that manage it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct TenantView {
-    /// The account.
-    pub account_id: Box<str>,
-    /// The environment; empty for the account itself.
-    pub environment: Box<str>,
-    /// The org.
-    pub org_id: Option<Box<str>>,
-    /// The user.
-    pub user_id: Option<Box<str>>,
-    /// What it is.
-    pub level: TenantLevel,
-    /// Whether it may be acted on.
-    pub state: TenantState,
-    /// Its plan.
-    pub plan: Option<PlanView>,
-    /// Labels.
-    pub labels: BTreeMap<Box<str>, Box<str>>,
-    /// Whether the account has a secret that signs user ids.
-    pub has_user_proof_secret: bool,
-    /// When it was registered.
-    #[serde(serialize_with = "rfc3339")]
-    pub created_at: Timestamp,
-    /// When it last changed.
-    #[serde(serialize_with = "rfc3339")]
-    pub updated_at: Timestamp,
-    /// Rises with each change; for [`Caller::if_version`].
-    pub version: u64,
 }
 
 impl TenantName {
@@ -118,6 +75,11 @@ impl Authority {
             let record = act.inner.store.tenant(&key)?.ok_or_else(|| not_found(&key))?;
             Ok(act.tenant_view(&record))
         })
+    }
+
+    /// The tenant that a name means, for a caller who may look at it.
+    pub(in crate::authority) fn named_tenant(&self, caller: &Caller, name: &TenantName) -> Result<TenantKey, Error> {
+        self.look(caller, &name.account_id, "usage.get", |act| act.tenant_key(name))
     }
 
     /// A page of the account's tenants: at most `limit` (1 to 200) in this environment (all if `None`), of this org (all
@@ -164,9 +126,7 @@ impl Authority {
         edit: &TenantEdit,
     ) -> Result<TenantView, Error> {
         self.tenant_act(caller, name, "tenant.put", edit, |act, key, before| {
-            let mut problems = Problems::default();
-            check_labels(edit.labels.iter().flatten(), &mut problems);
-            problems.finish()?;
+            check_labels(edit.labels.as_ref())?;
             act.check_in_use(before)?;
             let mut after = before.cloned().unwrap_or_else(|| new_tenant(key.clone(), act.now));
             after.labels = edit.labels.clone().unwrap_or(after.labels);
@@ -303,176 +263,4 @@ impl Authority {
             )
         })
     }
-}
-
-impl Act<'_> {
-    /// The tenant that a name means. Accounts span all environments.
-    pub(super) fn tenant_key(&self, name: &TenantName) -> Result<TenantKey, Error> {
-        let syntax = &self.policy().tenancy().id_syntax;
-        let org_id = name.org_id.as_deref().map(|org| OrgId::parse(org, syntax)).transpose();
-        let user_id = name.user_id.as_deref().map(|user| UserId::parse(user, syntax)).transpose();
-        let (org_id, user_id) =
-            (org_id.map_err(|e| bad_id("org_id", e))?, user_id.map_err(|e| bad_id("user_id", e))?);
-        let key = TenantKey { account_id: self.account.clone(), environment: "".into(), org_id, user_id };
-        if key.level() == TenantLevel::Account {
-            return Ok(key);
-        }
-        let environment = match &name.environment {
-            Some(name) => self.policy().environment(name),
-            None => self.policy().default_environment(),
-        };
-        let environment = environment.ok_or_else(|| {
-            let names = super::problems::listed(self.policy().environments().names());
-            Error::invalid_field("environment", format!("is needed; allowed: {names}"))
-        })?;
-        Ok(TenantKey { environment: environment.name.clone(), ..key })
-    }
-
-    /// The tenant that a name means, if the caller may manage it.
-    fn managed_tenant(&self, name: &TenantName) -> Result<TenantKey, Error> {
-        let key = self.tenant_key(name)?;
-        if self.rights.reaches(key.org_id.as_ref()) {
-            return Ok(key);
-        }
-        let error = Error::refused(Code::GrantExceedsCreator);
-        Err(error.with_detail("the tenant lies outside what the caller belongs to"))
-    }
-
-    pub(super) fn tenant_view(&self, record: &TenantRecord) -> TenantView {
-        let key = &record.key;
-        TenantView {
-            account_id: key.account_id.as_str().into(),
-            environment: key.environment.clone(),
-            org_id: key.org_id.as_ref().map(|org| org.as_str().into()),
-            user_id: key.user_id.as_ref().map(|user| user.as_str().into()),
-            level: key.level(),
-            state: record.state,
-            plan: record.plan.as_ref().map(|plan| PlanView::new(plan, self.policy())),
-            labels: record.labels.clone(),
-            has_user_proof_secret: record.proof_secret.is_some(),
-            created_at: record.created_at,
-            updated_at: record.updated_at,
-            version: record.version,
-        }
-    }
-
-    /// The draft of a change of one tenant by `edit`.
-    pub(super) fn change_tenant(
-        &self,
-        key: &TenantKey,
-        edit: impl Fn(Option<&TenantRecord>) -> Result<TenantRecord, Error>,
-    ) -> Result<Step<TenantView>, Error> {
-        let before = self.inner.store.tenant(key)?;
-        let version = before.as_ref().map_or(0, |record| record.version);
-        if self.caller.if_version.is_some_and(|wanted| wanted != version) {
-            return Err(Error::refused(Code::VersionConflict));
-        }
-        let mut after = edit(before.as_ref())?;
-        if before.as_ref() == Some(&after) {
-            return Ok(Step::Done(self.tenant_view(&after)));
-        }
-        after.updated_at = self.now;
-        after.version = version + 1;
-        let mut draft = self.tenant_draft(key, self.tenant_view(&after));
-        if before.is_none() {
-            self.register_above(&mut draft, key);
-        }
-        let expected = before.map_or(Expected::Absent, |record| Expected::Version(record.version));
-        draft.tenants.push(TenantWrite::Put { record: Box::new(after), expected });
-        Ok(draft.write())
-    }
-
-    /// A new tenant's account and org are registered with it, and must be in use.
-    fn register_above<T>(&self, draft: &mut Draft<T>, key: &TenantKey) {
-        let account = TenantKey::account(self.account.clone());
-        let org = key.org_id.clone().map(|org| TenantKey::org(self.account.clone(), &key.environment, org));
-        for above in [Some(account), org].into_iter().flatten().filter(|above| above != key) {
-            draft.demand_active(above.clone());
-            draft.tenants.push(TenantWrite::Create { record: Box::new(new_tenant(above, self.now)) });
-        }
-    }
-
-    fn tenant_draft<T>(&self, key: &TenantKey, answer: T) -> Draft<T> {
-        let mut draft = Draft::new(object_of(key), answer);
-        draft.tenant = draft.object.split_once(' ').map_or("", |(_, tenant)| tenant).to_owned();
-        if key.level() != TenantLevel::Account {
-            draft.detail("environment", &key.environment);
-        }
-        draft
-    }
-
-    fn deleted_tenant(&self, key: &TenantKey) -> Result<TenantRecord, Error> {
-        let record = self.inner.store.tenant(key)?.ok_or_else(|| not_found(key))?;
-        if record.state == TenantState::Deleted {
-            return Ok(record);
-        }
-        Err(Error::refused(Code::ValidationError).with_detail("the tenant is not deleted; delete it first"))
-    }
-
-    /// The row, or for an account the one it would have: accounts need not be registered.
-    fn registered(&self, key: &TenantKey, before: Option<&TenantRecord>) -> Result<TenantRecord, Error> {
-        match before {
-            Some(record) => Ok(record.clone()),
-            None if key.level() == TenantLevel::Account => Ok(new_tenant(key.clone(), self.now)),
-            None => Err(not_found(key)),
-        }
-    }
-
-    fn check_not_deleted(&self, before: Option<&TenantRecord>) -> Result<(), Error> {
-        if before.is_some_and(|record| record.state == TenantState::Deleted) {
-            return Err(Error::refused(Code::TenantDeleted));
-        }
-        Ok(())
-    }
-
-    fn check_in_use(&self, before: Option<&TenantRecord>) -> Result<(), Error> {
-        match before {
-            Some(record) if record.state == TenantState::Deleted => {
-                Err(Error::refused(tenant_code(record.key.level(), Some(record.state))))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-fn check_labels<'a>(
-    labels: impl Iterator<Item = (&'a Box<str>, &'a Box<str>)> + Clone,
-    problems: &mut Problems,
-) {
-    if labels.clone().count() > LABELS_MAX {
-        problems.field("labels", format!("may have at most {LABELS_MAX}"));
-    }
-    for (name, value) in labels {
-        let bad_name = name.is_empty() || name.len() > LABEL_NAME_MAX || name.chars().any(char::is_control);
-        let bad_value = value.is_empty()
-            || value.chars().count() > LABEL_VALUE_MAX
-            || value.chars().any(char::is_control);
-        if bad_name || bad_value {
-            problems.field(
-                "labels",
-                "has a label whose name is not 1 to 64 bytes or whose value is not 1 to 255 characters",
-            );
-        }
-    }
-}
-
-fn object_of(key: &TenantKey) -> String {
-    match (&key.org_id, &key.user_id) {
-        (None, None) => "account".to_owned(),
-        (Some(org), None) => format!("org {org}"),
-        (Some(org), Some(user)) => format!("user {org}/{user}"),
-        (None, Some(user)) => format!("user {user}"),
-    }
-}
-
-fn not_found(key: &TenantKey) -> Error {
-    Error::refused(match key.level() {
-        TenantLevel::Account => Code::ResourceNotFound,
-        TenantLevel::Org => Code::OrgNotFound,
-        TenantLevel::User => Code::UserNotFound,
-    })
-}
-
-fn bad_id(field: &str, error: IdError) -> Error {
-    Error::invalid_field(field, error.to_string())
 }

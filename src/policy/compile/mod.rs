@@ -34,12 +34,12 @@ pub(crate) mod bounds {
     pub(crate) const ENVIRONMENTS: usize = 16;
     pub(crate) const KINDS: usize = 32;
     pub(crate) const GROUPS: usize = 64;
-    pub(crate) const PERMISSIONS: usize = 256;
     pub(crate) const ROLES: usize = 32;
     pub(crate) const TEMPLATES: usize = 64;
     pub(crate) const RESOURCE_TYPES: usize = 32;
     pub(crate) const DIMENSIONS: usize = 16;
     pub(crate) const OPERATIONS: usize = 1_024;
+    pub(crate) const NEEDED: usize = 32;
     pub(crate) const ROUTES: usize = 32;
     pub(crate) const MCP_NAMES: usize = 256;
     pub(crate) const METERS: usize = 32;

@@ -178,7 +178,7 @@ fn parse_duration(text: &str) -> Option<u64> {
 /// Seconds in the largest unit that fits.
 fn spell(seconds: u32) -> String {
     for (unit, unit_s) in [("d", 86_400), ("h", 3_600), ("m", 60)] {
-        if seconds > 0 && seconds % unit_s == 0 {
+        if seconds > 0 && seconds.is_multiple_of(unit_s) {
             return format!("{}{unit}", seconds / unit_s);
         }
     }

@@ -114,28 +114,28 @@ fn compile_operation(
     }
 }
 
-/// An operation needs permissions one by one: a wildcard is something to hold, unless the catalogue lists it.
+/// An operation needs permissions one by one, and only what it names: what a permission implies, and what a wildcard
+/// stands for, is for those who hold it.
 fn needed(
     report: &mut Report<'_, '_>,
     at: &At<'_>,
     rights: &Rights,
     permissions: &[String],
 ) -> PermissionSet {
-    for (i, name) in permissions.iter().enumerate() {
-        if name.ends_with('*') && !rights.catalogue.iter().any(|known| known == name) {
-            let message =
-                format!("an operation needs permissions by name; list what `{}` stands for", short(name));
-            report.value(&at.index(i), message);
+    let mut set = PermissionSet::EMPTY;
+    for (i, name) in names::at_most(report, at, permissions, bounds::NEEDED).iter().enumerate() {
+        let here = at.index(i);
+        match rights.catalogue.need(name) {
+            Some(bit) => set = set.union(&bit),
+            None if rights.catalogue.grant(name).is_some() => {
+                let message =
+                    format!("an operation needs permissions by name; list what `{}` stands for", short(name));
+                report.value(&here, message);
+            }
+            None => report.unknown(&here, Place::Value, "permission", name, rights.catalogue.iter()),
         }
     }
-    for (i, name) in permissions.iter().enumerate().filter(|(_, name)| !name.ends_with('*')) {
-        if !rights.catalogue.iter().any(|known| known == name) {
-            report.unknown(&at.index(i), Place::Value, "permission", name, rights.catalogue.iter());
-        }
-    }
-    // What a permission implies is for those who hold it; what an operation needs is only what it names.
-    let needed = permissions.iter().filter_map(|name| rights.catalogue.need(name));
-    needed.fold(PermissionSet::EMPTY, |set, one| set.union(&one))
+    set
 }
 
 /// The kinds that may call it, one bit each.
@@ -176,7 +176,7 @@ fn check_holders(
     kinds: u64,
     context: &Context<'_>,
 ) {
-    let is_known = |name: &String| context.rights.catalogue.iter().any(|known| known == name);
+    let is_known = |name: &String| context.rights.catalogue.need(name).is_some();
     if operation.permission.is_empty() || !operation.permission.iter().all(is_known) {
         return;
     }

@@ -133,8 +133,10 @@ impl Bounds {
 /// ones that hold whatever the plan.
 fn check_names(report: &mut Report<'_, '_>, at: &At<'_>, own: (&[LimitDoc], &[RateDoc]), common: &[&str]) {
     let mut seen = common.to_vec();
-    let limits = own.0.iter().enumerate().map(|(i, limit)| ("limits", i, limit.name.as_deref()));
-    let rates = own.1.iter().enumerate().map(|(i, rate)| ("rates", i, rate.name.as_deref()));
+    let limits =
+        own.0.iter().take(bounds::LIMITS).enumerate().map(|(i, limit)| ("limits", i, limit.name.as_deref()));
+    let rates =
+        own.1.iter().take(bounds::LIMITS).enumerate().map(|(i, rate)| ("rates", i, rate.name.as_deref()));
     for (field, i, name) in limits.chain(rates) {
         let Some(name) = name else { continue };
         if seen.contains(&name) {

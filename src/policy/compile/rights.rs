@@ -3,14 +3,11 @@
 use super::bounds;
 use super::names::{self, MAX_LABEL_CHARS, MAX_NAME_BYTES};
 use super::report::Report;
-use crate::permission::{Catalogue, PermissionSet};
+use crate::permission::{Catalogue, MAX_PERMISSIONS, PermissionError, PermissionSet, check_entry};
 use crate::policy::document::{Document, RoleDoc};
 use crate::policy::model::{PermissionGroup, Role, Table, Template};
 use crate::policy::text::read::short;
 use crate::policy::text::{At, Place};
-
-/// The longest name of a permission, in bytes.
-const MAX_PERMISSION_BYTES: usize = 128;
 
 /// What people and keys may do, by name.
 pub(super) struct Rights {
@@ -56,7 +53,7 @@ pub(super) fn grants(
     grants: &[String],
 ) -> PermissionSet {
     let mut set = PermissionSet::default();
-    for (i, grant) in names::at_most(report, at, grants, bounds::PERMISSIONS).iter().enumerate() {
+    for (i, grant) in names::at_most(report, at, grants, MAX_PERMISSIONS).iter().enumerate() {
         match catalogue.grant(grant) {
             Some(bits) => set = set.union(&bits),
             None => report.unknown(&at.index(i), Place::Value, "permission", grant, catalogue.iter()),
@@ -89,16 +86,12 @@ fn catalogue(report: &mut Report<'_, '_>, document: &Document) -> (Box<[Permissi
         for (j, name) in group.names.iter().enumerate() {
             let spot = here.key("names");
             let spot = spot.index(j);
-            if !is_permission(name) {
-                let message = format!(
-                    "`{}` is no permission; use parts of letters, digits and `_`, joined by colons, as in `FLOWS:READ`",
-                    short(name)
-                );
-                report.value(&spot, message);
+            if let Err(e) = check_entry(name) {
+                report.value(&spot, format!("`{}` is none: {e}", short(name)));
             } else if all.iter().any(|known| **known == **name) {
                 report.value(&spot, format!("`{name}` is in the catalogue twice; name it once"));
-            } else if all.len() == bounds::PERMISSIONS {
-                report.value(&spot, format!("a policy has at most {} permissions", bounds::PERMISSIONS));
+            } else if all.len() == MAX_PERMISSIONS {
+                report.value(&spot, format!("a policy has at most {} permissions", MAX_PERMISSIONS));
             } else {
                 all.push(name.as_str().into());
             }
@@ -107,8 +100,9 @@ fn catalogue(report: &mut Report<'_, '_>, document: &Document) -> (Box<[Permissi
         groups.push(PermissionGroup { name: heading, permissions: written(&group.names) });
     }
     let implies = implies(report, document, &all);
-    // Names, count and positions were checked above, each fault where it stands.
-    (groups.into(), Catalogue::new(all, implies).unwrap_or_default())
+    let complain = |e: PermissionError| report.value(&at, e.to_string());
+    let catalogue = Catalogue::new(all, implies).map_err(complain).unwrap_or_default();
+    (groups.into(), catalogue)
 }
 
 fn implies(report: &mut Report<'_, '_>, document: &Document, all: &[Box<str>]) -> Vec<(usize, usize)> {
@@ -122,7 +116,7 @@ fn implies(report: &mut Report<'_, '_>, document: &Document, all: &[Box<str>]) -
         if from.is_none() {
             report.unknown(&here, Place::Name, "permission", name, known.clone());
         }
-        for (i, target) in implied.iter().enumerate() {
+        for (i, target) in names::at_most(report, &here, implied, MAX_PERMISSIONS).iter().enumerate() {
             match known.clone().position(|candidate| candidate == target) {
                 Some(to) => pairs.extend(from.map(|from| (from, to))),
                 None => report.unknown(&here.index(i), Place::Value, "permission", target, known.clone()),
@@ -130,14 +124,6 @@ fn implies(report: &mut Report<'_, '_>, document: &Document, all: &[Box<str>]) -
         }
     }
     pairs
-}
-
-/// Parts of letters, digits and `_`, joined by colons; the last may be `*`, for what the product grants only whole.
-fn is_permission(name: &str) -> bool {
-    let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    let (start, last) = name.rsplit_once(':').map_or((None, name), |(start, last)| (Some(start), last));
-    let last_fits = plain(last) || (last == "*" && start.is_some());
-    name.len() <= MAX_PERMISSION_BYTES && last_fits && start.is_none_or(|start| start.split(':').all(plain))
 }
 
 fn roles(report: &mut Report<'_, '_>, document: &Document, catalogue: &Catalogue) -> Table<Role> {
@@ -199,20 +185,4 @@ fn templates(report: &mut Report<'_, '_>, document: &Document, catalogue: &Catal
         });
     }
     Table::new(templates)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_permission;
-
-    #[test]
-    fn permissions_are_parts_joined_by_colons() {
-        for good in ["FLOWS:READ", "AGENTS:DEPLOY:LIVE", "DISPATCH:*", "servers:read_all", "admin"] {
-            assert!(is_permission(good), "{good}");
-        }
-        for bad in ["", "*", ":", "A:", ":A", "A::B", "A:*:B", "A B", "A-B", "*:A", "é:A", &"A".repeat(129)]
-        {
-            assert!(!is_permission(bad), "{bad}");
-        }
-    }
 }

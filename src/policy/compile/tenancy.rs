@@ -75,7 +75,9 @@ pub(super) fn compile(
 pub(super) fn domains(report: &mut Report<'_, '_>, document: &DomainsDoc) -> DomainRules {
     let root = At::Root;
     let at = root.key("domains");
-    let methods = document.methods.clone().unwrap_or_else(|| vec![DomainMethod::Dns]);
+    let default = [DomainMethod::Dns];
+    let listed = document.methods.as_deref().unwrap_or(&default);
+    let methods = names::at_most(report, &at.key("methods"), listed, 2).to_vec();
     let repeated = methods.iter().enumerate().any(|(i, method)| methods.iter().take(i).any(|m| m == method));
     if methods.is_empty() || repeated {
         report.value(&at.key("methods"), "name each method once: `dns`, `http` or both");

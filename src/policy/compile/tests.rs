@@ -6,6 +6,7 @@ use crate::policy::{MAX_ERRORS, Policy, PolicyError, PolicyErrors};
 
 const BASE: &str = "name = \"acme\"\nkinds.key = { native = \"ak\", presets.solo = { org = \"none\" } }\n";
 
+mod arbitrary;
 mod kinds;
 mod limits;
 mod operations;

@@ -10,7 +10,7 @@ use std::fmt;
 
 /// A kind of key.
 #[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Kind"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Kind", extend("required" = ["presets"])))]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct KindDoc {
     /// What people see. Left out: the name.
@@ -30,7 +30,7 @@ pub(crate) struct KindDoc {
     pub(crate) reveal: Reveal,
     /// Where these keys may travel, if not in all of `credentials.carriers`.
     pub(crate) carriers: Option<Vec<String>>,
-    /// The tenancy presets its keys may have, and what each may be bound to. At least one.
+    /// The tenancy presets its keys may have, and what each may be bound to, at least one. Required.
     pub(crate) presets: BTreeMap<String, PresetDoc>,
     /// The preset of a new key when none is named. Left out: the first.
     pub(crate) default_preset: Option<String>,
@@ -62,7 +62,7 @@ pub(crate) struct KindDoc {
 
 /// The random part of a key.
 #[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Body"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Body", extend("required" = ["alphabet", "length"])))]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct BodyDoc {
     /// The characters: `base62`, `base36`, `hex`, or a table with ones of your own. Required.
@@ -101,20 +101,22 @@ pub(crate) struct DisplayDoc {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Preset"))]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct PresetDoc {
-    /// Forms allowed on the org axis; the first holds when the issuer names none. Left out: all that the preset allows.
+    /// Forms allowed on the org axis; the first holds when the issuer names none. Left out: all
+    /// that the preset allows and requests can name.
     pub(crate) org: Option<OneOrMany<BindingForm>>,
-    /// Forms allowed on the user axis; the first holds when the issuer names none. Left out: all that the preset allows.
+    /// Forms allowed on the user axis; the first holds when the issuer names none. Left out: all
+    /// that the preset allows and requests can name.
     pub(crate) user: Option<OneOrMany<BindingForm>>,
 }
 
 /// The resources that keys of a kind are bound to.
 #[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Resources"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Resources", extend("required" = ["types"])))]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ResourcesDoc {
     /// `one`: exactly one, set at creation. `list`: any number; an empty list reaches nothing.
     pub(crate) count: ResourceCountWord,
-    /// Their types, from `resource_types`. At least one.
+    /// Their types, from `resource_types`, at least one. Required.
     pub(crate) types: OneOrMany<String>,
     /// Whether a key may stand for all of them.
     pub(crate) all: bool,
@@ -182,10 +184,10 @@ pub(crate) enum AlphabetDoc {
 
 /// Characters of one's own.
 #[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("required" = ["characters"])))]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct CustomAlphabet {
-    /// ASCII letters, digits and `-._~+/`, each once.
+    /// ASCII letters, digits and `-._~+/`, each once. Required.
     pub(crate) characters: String,
 }
 

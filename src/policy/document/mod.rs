@@ -33,7 +33,7 @@ use std::collections::BTreeMap;
 
 /// A tenantkit policy: a product's whole key system as data.
 #[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Policy"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Policy", extend("required" = ["name", "kinds"])))]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Document {
     /// The product's name, 1 to 64 bytes. Required.
@@ -45,7 +45,7 @@ pub(crate) struct Document {
     pub(crate) default_environment: Option<String>,
     /// How keys arrive and what is stored of them.
     pub(crate) credentials: CredentialsDoc,
-    /// The kinds of keys. At least one.
+    /// The kinds of keys, at least one. Required.
     pub(crate) kinds: BTreeMap<String, KindDoc>,
     /// The kind of a new key when none is named. Left out: the first.
     pub(crate) default_kind: Option<String>,
@@ -110,7 +110,7 @@ pub(crate) struct EnvironmentDoc {
 
 /// Permissions that are shown together.
 #[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PermissionGroup"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PermissionGroup", extend("required" = ["group"])))]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct GroupDoc {
     /// The heading. Required.
@@ -121,7 +121,7 @@ pub(crate) struct GroupDoc {
 
 /// A role.
 #[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Role"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Role", extend("required" = ["name"])))]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RoleDoc {
     /// The name, as records and management calls give it. Required.
@@ -134,14 +134,14 @@ pub(crate) struct RoleDoc {
 
 /// A list of permissions to start a key from.
 #[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Template"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Template", extend("required" = ["permissions"])))]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct TemplateDoc {
     /// What people see. Left out: the name.
     pub(crate) label: Option<String>,
     /// Recorded with each key made from it; raise it with each change. From 1.
     pub(crate) version: Option<u32>,
-    /// The permissions: names, `X:*`, `*`. At least one.
+    /// The permissions: names, `X:*`, `*`, at least one. Required.
     pub(crate) permissions: Vec<String>,
 }
 

@@ -10,7 +10,7 @@ use std::fmt;
 
 /// Something that requests do.
 #[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Operation"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Operation", extend("required" = ["level"])))]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct OperationDoc {
     /// What people see. Left out: the name.

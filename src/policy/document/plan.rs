@@ -27,7 +27,7 @@ pub(crate) struct PlanDoc {
 
 /// One bound on the units of one meter, for one subject, in one period.
 #[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Limit"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Limit", extend("required" = ["name", "subject", "period"])))]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct LimitDoc {
     /// Its name, 1 to 64 bytes, part of the identity of the count: a renamed limit starts at 0. Required.
@@ -86,7 +86,7 @@ pub(crate) enum LimitModeWord {
 
 /// How a slow limit goes on after its amount.
 #[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Slow"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Slow", extend("required" = ["rate"])))]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct SlowDoc {
     /// Units per time, such as `10/hour`. Required.
@@ -97,7 +97,7 @@ pub(crate) struct SlowDoc {
 
 /// A percentage that means something.
 #[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Threshold"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Threshold", extend("required" = ["at", "state"])))]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ThresholdDoc {
     /// Percent of the amount, reached means at least: 1 to 100, for soft limits to 1000. Required.
@@ -110,7 +110,7 @@ pub(crate) struct ThresholdDoc {
 
 /// One bound on how fast a subject may go on.
 #[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Rate"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Rate", extend("required" = ["name", "subject", "rate"])))]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RateDoc {
     /// Its name, 1 to 64 bytes. Required.

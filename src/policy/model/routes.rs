@@ -99,8 +99,7 @@ impl Router {
     #[must_use]
     pub fn find<'p, 'r>(&'p self, method: &str, path: &'r str) -> Option<RouteMatch<'p, 'r>> {
         let segments = split_path(path)?;
-        let mut values = Vec::new();
-        let node = self.descend(0, &segments, &mut values)?;
+        let (node, values) = self.descend(&segments)?;
         let end = node
             .ends
             .iter()
@@ -124,37 +123,45 @@ impl Router {
         child
     }
 
-    /// The node at the end of `segments`, and what its placeholders stand for. Every node is visited at most once: the
-    /// patterns form a tree, and a node has one depth.
-    fn descend<'r>(
-        &self,
-        at: usize,
-        segments: &[Cow<'r, str>],
-        values: &mut Vec<Cow<'r, str>>,
-    ) -> Option<&Node> {
-        let node = self.nodes.get(at)?;
-        let Some((first, remaining)) = segments.split_first() else {
-            return (!node.ends.is_empty()).then_some(node);
-        };
-        if let Some(&child) = node.literals.get(&**first)
-            && let Some(found) = self.descend(child, remaining, values)
-        {
-            return Some(found);
-        }
-        if first.is_empty() {
-            return None;
-        }
-        if let Some(child) = node.placeholder {
-            values.push(first.clone());
-            if let Some(found) = self.descend(child, remaining, values) {
-                return Some(found);
+    /// The node at the end of `segments`, and what its placeholders stand for. Every node is looked at no more than once:
+    /// the patterns form a tree, so a node has one depth.
+    fn descend<'r>(&self, segments: &[Cow<'r, str>]) -> Option<(&Node, Vec<Cow<'r, str>>)> {
+        let mut values: Vec<Cow<'r, str>> = Vec::new();
+        // What is still to be tried, the most literal last.
+        let mut open = vec![Step { node: 0, depth: 0, value: None, values: 0 }];
+        while let Some(step) = open.pop() {
+            values.truncate(step.values);
+            values.extend(step.value);
+            let node = self.nodes.get(step.node)?;
+            let Some(first) = segments.get(step.depth) else {
+                if node.ends.is_empty() {
+                    continue;
+                }
+                return Some((node, values));
+            };
+            let mut push = |node: Option<usize>, depth, value| {
+                open.extend(node.map(|node| Step { node, depth, value, values: values.len() }));
+            };
+            if !first.is_empty() {
+                let rest = || Cow::from(segments.get(step.depth..).unwrap_or_default().join("/"));
+                push(node.rest, segments.len(), node.rest.map(|_| rest()));
+                push(node.placeholder, step.depth + 1, Some(first.clone()));
             }
-            values.pop();
+            push(node.literals.get(&**first).copied(), step.depth + 1, None);
         }
-        let found = self.nodes.get(node.rest?)?;
-        values.push(segments.join("/").into());
-        Some(found)
+        None
     }
+}
+
+/// A way into the tree that is still to be tried.
+struct Step<'r> {
+    node: usize,
+    /// Segments behind it.
+    depth: usize,
+    /// What stands for the placeholder that leads here.
+    value: Option<Cow<'r, str>>,
+    /// Values before that one.
+    values: usize,
 }
 
 /// The segments of a pattern.
@@ -319,5 +326,8 @@ mod tests {
         for bad in ["a", "/{x", "/x{y}", "/{*r}/b", "/{}", "/a//b", "/..", "/{x}/{x}", "/%41", "/é"] {
             assert!(matches!(router.insert(None, bad, 2), Err(RouteError::Malformed(_))), "{bad}");
         }
+        let long = |segments| "/a".repeat(segments);
+        assert_eq!(router.insert(None, &long(MAX_SEGMENTS), 2), Ok(()));
+        assert!(matches!(router.insert(None, &long(MAX_SEGMENTS + 1), 2), Err(RouteError::Malformed(_))));
     }
 }

@@ -369,7 +369,7 @@ mod tests {
                 "7:1 parts.a.off: unknown field `off`",
             ]
         );
-        assert_eq!(doc.parts["b"].on, true);
+        assert!(doc.parts["b"].on);
         assert_eq!(doc.list, Vec::<String>::new());
     }
 

@@ -2,7 +2,9 @@
 
 use super::session::Session;
 use super::sql::{first, write};
-use super::tenant_row::{AUDIT_COLUMNS, audit_values, read_head, read_operation, tenant_key_values, tenant_values};
+use super::tenant_row::{
+    AUDIT_COLUMNS, audit_values, read_head, read_operation, tenant_key_values, tenant_values,
+};
 use super::{columns, guard, key_row};
 use crate::audit::{AuditDraft, AuditEntry};
 use crate::domain::VerifiedDomain;
@@ -10,8 +12,8 @@ use crate::key::digest::KeyDigest;
 use crate::key::id::KeyId;
 use crate::key::record::KeyRecord;
 use crate::store::{
-    Applied, Change, Conflict, DomainWrite, Expected, Generation, KeyWrite, OperationRecord, StoreError, TenantKey,
-    TenantRecord, TenantWrite,
+    Applied, Change, Conflict, DomainWrite, Expected, Generation, KeyWrite, OperationRecord, StoreError,
+    TenantKey, TenantRecord, TenantWrite,
 };
 use crate::tenant::id::{AccountId, OrgId};
 use rusqlite::types::Value;
@@ -75,7 +77,8 @@ fn put_operation(connection: &Connection, record: &OperationRecord) -> Result<()
     let sql = "INSERT OR REPLACE INTO tk_operation (account_id, id, fingerprint, answer, expires_at)
                VALUES (?1, ?2, ?3, ?4, ?5)";
     let expires_at = record.expires_at.as_micros();
-    let values = params![record.account_id.as_str(), &*record.id, &record.fingerprint, &record.answer, expires_at];
+    let values =
+        params![record.account_id.as_str(), &*record.id, &record.fingerprint, &record.answer, expires_at];
     write(connection, sql, values).map(|_| ())
 }
 
@@ -85,7 +88,9 @@ fn put_operation(connection: &Connection, record: &OperationRecord) -> Result<()
 /// Those of SQLite, and of a head that can't be read.
 pub(super) fn append_audit(connection: &Connection, draft: &AuditDraft) -> Result<(), StoreError> {
     static INSERT: LazyLock<String> = LazyLock::new(|| {
-        format!("INSERT INTO tk_audit ({AUDIT_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")
+        format!(
+            "INSERT INTO tk_audit ({AUDIT_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+        )
     });
     let head = "SELECT number, hash FROM tk_audit_head WHERE account_id = ?1";
     let head = first(connection, head, [draft.account_id.as_str()], read_head)?;
@@ -233,8 +238,7 @@ impl<'a> Writes<'a> {
     /// # Errors
     /// Those of SQLite.
     pub(super) fn remove_tenant(&mut self, key: &TenantKey) -> Result<(), StoreError> {
-        let sql =
-            "DELETE FROM tk_tenant WHERE account_id = ?1 AND environment = ?2 AND org_id = ?3 AND user_id = ?4";
+        let sql = "DELETE FROM tk_tenant WHERE account_id = ?1 AND environment = ?2 AND org_id = ?3 AND user_id = ?4";
         write(self.connection, sql, tenant_key_values(key))?;
         self.note_tenant(key)
     }
@@ -265,7 +269,8 @@ impl<'a> Writes<'a> {
         digest: &KeyDigest,
         before: Option<KeyDigest>,
     ) -> Result<(), StoreError> {
-        let sql = "INSERT INTO tk_change (generation, number, what, account_id, key_id, digest, digest_before)
+        let sql =
+            "INSERT INTO tk_change (generation, number, what, account_id, key_id, digest, digest_before)
                    VALUES (?1, ?2, 'key', ?3, ?4, ?5, ?6)";
         let before = before.map(|digest| Value::Blob(digest.as_bytes().to_vec()));
         let (generation, number) = self.next_note();
@@ -286,7 +291,8 @@ impl<'a> Writes<'a> {
     /// # Errors
     /// Those of SQLite.
     pub(super) fn note_domains(&mut self, account: &AccountId) -> Result<(), StoreError> {
-        let sql = "INSERT INTO tk_change (generation, number, what, account_id) VALUES (?1, ?2, 'domain', ?3)";
+        let sql =
+            "INSERT INTO tk_change (generation, number, what, account_id) VALUES (?1, ?2, 'domain', ?3)";
         let (generation, number) = self.next_note();
         write(self.connection, sql, params![generation, number, account.as_str()]).map(|_| ())
     }

@@ -35,7 +35,9 @@ pub(super) fn before_open(database: &Path) -> Vec<CheckLine> {
 /// [`StoreErrorKind::Unsafe`] with the first line that failed.
 pub(super) fn refuse_unsafe(lines: &[CheckLine]) -> Result<(), StoreError> {
     match lines.iter().find(|line| line.state == CheckState::Fail) {
-        Some(line) => Err(StoreError::new(StoreErrorKind::Unsafe, format!("{}: {}", line.what, line.message))),
+        Some(line) => {
+            Err(StoreError::new(StoreErrorKind::Unsafe, format!("{}: {}", line.what, line.message)))
+        }
         None => Ok(()),
     }
 }
@@ -84,7 +86,8 @@ fn library(number: i32, version: &str) -> CheckLine {
     if number >= OLDEST_SQLITE {
         return CheckLine::new(CheckState::Ok, "sqlite version", version);
     }
-    let text = format!("{version} can lose committed changes; link SQLite 3.51.3 or later (the bundled one is)");
+    let text =
+        format!("{version} can lose committed changes; link SQLite 3.51.3 or later (the bundled one is)");
     CheckLine::new(CheckState::Fail, "sqlite version", text)
 }
 
@@ -93,7 +96,8 @@ fn links(is_file: bool, count: u64) -> CheckLine {
         return CheckLine::new(CheckState::Fail, "database file", "not a regular file; name a file");
     }
     if count > 1 {
-        let text = format!("the file has {count} names, and each would have its own log; remove the hard links");
+        let text =
+            format!("the file has {count} names, and each would have its own log; remove the hard links");
         return CheckLine::new(CheckState::Fail, "database file", text);
     }
     CheckLine::new(CheckState::Ok, "database file", "a regular file with one name")
@@ -104,7 +108,8 @@ fn mode(mode: u32) -> CheckLine {
     if mode & 0o077 == 0 {
         CheckLine::new(CheckState::Ok, "file mode", format!("{mode:04o}"))
     } else {
-        let text = format!("{mode:04o} opens the file to others; run `chmod 600` on it and its -wal and -shm files");
+        let text =
+            format!("{mode:04o} opens the file to others; run `chmod 600` on it and its -wal and -shm files");
         CheckLine::new(CheckState::Warn, "file mode", text)
     }
 }

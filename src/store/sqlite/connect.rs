@@ -49,7 +49,8 @@ pub(super) fn writer(database: &Path, patience: Duration) -> Result<Connection, 
     .map_err(failed)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
-    let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).map_err(failed)?;
+    let synchronous: i64 =
+        connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).map_err(failed)?;
     check::settings(&mode, synchronous)?;
     Ok(connection)
 }
@@ -60,7 +61,10 @@ pub(super) fn writer(database: &Path, patience: Duration) -> Result<Connection, 
 /// Those of SQLite.
 pub(super) fn reader(database: &Path) -> Result<Connection, StoreError> {
     let connection = open(database, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    connection.pragma_update(None, "query_only", true).map_err(|e| store_error("opening the database", &e))?;
+    let failed = |e| store_error("opening the database", &e);
+    connection.pragma_update(None, "query_only", true).map_err(failed)?;
+    // It waits only for a recovery after a crash, which is short; no writer is starved by that.
+    connection.busy_timeout(Duration::from_millis(100)).map_err(failed)?;
     Ok(connection)
 }
 
@@ -107,13 +111,13 @@ pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
-/// The wait before try number `tries + 1`: first only a turn for others, then at most half a millisecond. Short sleeps
-/// are what keeps two writers fair: whoever lets go of the lock has to prepare its next transaction meanwhile.
+/// The wait before try number `tries + 1`: first only a turn for others, then a fifth of a millisecond at most, so that
+/// whoever is let go first (`turn.rs`) finds the lock free in time.
 pub(super) fn pause(tries: u32) {
     match tries {
         0..4 => std::thread::yield_now(),
         4..20 => std::thread::sleep(Duration::from_micros(50)),
-        _ => std::thread::sleep(Duration::from_micros(500)),
+        _ => std::thread::sleep(Duration::from_micros(200)),
     }
 }
 

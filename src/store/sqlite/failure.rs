@@ -17,8 +17,12 @@ fn kind_of(error: &Error) -> StoreErrorKind {
     use StoreErrorKind as Kind;
     match error {
         Error::SqliteFailure(failure, message) => match failure.code {
-            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::OperationInterrupted => Kind::Timeout,
-            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation => Kind::Corrupt,
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::OperationInterrupted => {
+                Kind::Timeout
+            }
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation => {
+                Kind::Corrupt
+            }
             ErrorCode::TooBig => Kind::TooLarge,
             ErrorCode::SchemaChanged => Kind::Schema,
             ErrorCode::SystemIoFailure if is_torn_file(failure.extended_code) => Kind::Corrupt,

@@ -95,7 +95,8 @@ impl Fence {
         lock: UnderLock,
         now: Instants,
     ) -> Result<Self, StoreError> {
-        let metadata = std::fs::metadata(database).map_err(|e| unavailable("looking at the database file", &e))?;
+        let metadata =
+            std::fs::metadata(database).map_err(|e| unavailable("looking at the database file", &e))?;
         let fence = Self {
             database: database.into(),
             database_file: FileIdentity::of(&metadata),
@@ -241,7 +242,8 @@ impl Fence {
         Ok(Mended::Done)
     }
 
-    fn file(&self) -> Option<&GenerationFile> {
+    /// The mapping in use.
+    pub(super) fn file(&self) -> Option<&GenerationFile> {
         self.files.get(self.current.load(Ordering::Acquire))?.get()
     }
 

@@ -61,7 +61,8 @@ impl Bench {
 
     /// A whole change through `fence`; until when it must not return.
     pub(in super::super) fn change(&self, fence: &Fence, boot_us: i64) -> Option<i64> {
-        let (pending, generation) = self.locked(|lock| (fence.begin(lock, boot_us).unwrap(), lock.generation + 1));
+        let (pending, generation) =
+            self.locked(|lock| (fence.begin(lock, boot_us).unwrap(), lock.generation + 1));
         self.set_generation(generation);
         fence.publish(pending, generation, boot_us)
     }
@@ -70,4 +71,3 @@ impl Bench {
         self.locked(|lock| fence.mend(lock, AT.boot_us).unwrap())
     }
 }
-

@@ -1,6 +1,7 @@
 //! The fence between real processes: two change a record and are killed or stopped between any two of their steps, two
 //! answer from a cache. No answer may be older than a change whose caller had been told that it is done.
 
+use super::super::board::Board;
 use super::super::spawn::{self, Dice, Fate};
 use super::super::tempdir::Dir;
 use super::*;
@@ -60,7 +61,8 @@ fn direct(case: Case, test: &str) {
         std::fs::create_dir(dir.path("keys.db-gen")).unwrap();
     }
     let at = |name: &str| dir.path(name).to_str().unwrap().to_owned();
-    let values = |seed: u64| [("DATABASE", at("keys.db")), ("BOARD", at("board")), ("SEED", seed.to_string())];
+    let values =
+        |seed: u64| [("DATABASE", at("keys.db")), ("BOARD", at("board")), ("SEED", seed.to_string())];
     let readers = [0, 1].map(|seed| spawn::start(test, "reader", &values(seed)));
     let killed = AtomicU32::new(0);
     std::thread::scope(|scope| {
@@ -92,50 +94,10 @@ fn direct(case: Case, test: &str) {
         let counts: Vec<u64> = lines[0].split(' ').map(|n| n.parse().unwrap()).collect();
         let [cached, asked] = counts[..] else { panic!("{lines:?}") };
         assert!(cached > 100 && asked > 20, "cached {cached}, asked {asked}: too little was seen");
-        eprintln!("{case:?}: {promised} changes, {} lives, {cached} cached, {asked} asked", killed.load(Ordering::Relaxed));
-    }
-}
-
-/// What all processes of a run share besides the database: the newest change whose caller was told, and when to stop.
-struct Board(GenerationFile);
-
-impl Board {
-    fn make(dir: &Dir) -> Self {
-        Self(GenerationFile::replace(&dir.path("board"), &ID, 1, &dir.metadata()).unwrap())
-    }
-
-    fn find(path: &str) -> Self {
-        match GenerationFile::open(Path::new(path), &ID).unwrap() {
-            Found::Ours(file) => Self(file),
-            Found::Nothing => panic!("no board"),
-        }
-    }
-
-    fn promise(&self, generation: u64) {
-        self.0.word().fetch_max(generation, Ordering::SeqCst);
-    }
-
-    fn promised(&self) -> u64 {
-        self.0.word().load(Ordering::SeqCst)
-    }
-
-    fn stop(&self) {
-        self.0.made_at().store(1, Ordering::SeqCst);
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.0.made_at().load(Ordering::SeqCst) == 1
-    }
-
-    /// Waits a while for the other writer. It can't go on if the stopped one holds the lock, so the wait is bounded.
-    fn await_changes_of_others(&self) {
-        let before = self.promised();
-        for _ in 0..500 {
-            if self.promised() >= before + 3 {
-                return;
-            }
-            std::thread::yield_now();
-        }
+        eprintln!(
+            "{case:?}: {promised} changes, {} lives, {cached} cached, {asked} asked",
+            killed.load(Ordering::Relaxed)
+        );
     }
 }
 
@@ -222,13 +184,18 @@ impl Process {
                     let read = "SELECT record FROM tk_store";
                     let record: i64 = self.connection.query_row(read, [], |row| row.get(0)).unwrap();
                     let record = record.cast_unsigned();
-                    if let (Freshness::At(g), true) = (fresh, fresh == self.fence.freshness(coarse_micros()).unwrap()) {
+                    if let (Freshness::At(g), true) =
+                        (fresh, fresh == self.fence.freshness(coarse_micros()).unwrap())
+                    {
                         cache = Some((g, record));
                     }
                     record
                 }
             };
-            assert!(record >= promised, "answered {record} after {promised} was promised ({fresh:?}, {cache:?})");
+            assert!(
+                record >= promised,
+                "answered {record} after {promised} was promised ({fresh:?}, {cache:?})"
+            );
             if self.fence.wants_mending() {
                 self.mend();
             }

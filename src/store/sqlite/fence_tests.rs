@@ -109,7 +109,7 @@ fn a_foreign_file_in_its_place_is_replaced() {
     let bench = Bench::new();
     let fence = bench.fence();
     std::fs::remove_file(bench.generation_file()).unwrap();
-    std::fs::write(bench.generation_file(), [0xff; 128]).unwrap();
+    std::fs::write(bench.generation_file(), [0xff; 192]).unwrap();
     assert_eq!(see(&fence, AT.coarse_us + 250 * MS), Freshness::ReadStore);
     bench.mend(&fence);
     assert_eq!(see(&fence, AT.coarse_us + 251 * MS), at(1));
@@ -168,7 +168,10 @@ fn a_replaced_database_is_an_error_until_it_is_back() {
     for _ in 0..2 {
         assert_eq!(fence.freshness(late).unwrap_err().kind(), StoreErrorKind::Unavailable, "another file");
     }
-    assert!(bench.locked(|lock| fence.begin(lock, AT.boot_us)).is_err(), "no change goes into a file nobody sees");
+    assert!(
+        bench.locked(|lock| fence.begin(lock, AT.boot_us)).is_err(),
+        "no change goes into a file nobody sees"
+    );
     std::fs::rename(&aside, bench.database()).unwrap();
     assert_eq!(see(&fence, late), at(1));
 }
@@ -221,7 +224,8 @@ fn an_old_copy_of_the_generation_file_is_not_believed() {
     }
     std::fs::remove_file(bench.generation_file()).unwrap();
     std::fs::write(bench.generation_file(), copy).unwrap();
-    std::fs::set_permissions(bench.generation_file(), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    std::fs::set_permissions(bench.generation_file(), std::os::unix::fs::PermissionsExt::from_mode(0o600))
+        .unwrap();
     assert_eq!(bench.locked(|lock| fence.highest(lock, AT.boot_us)).unwrap(), 4);
     assert_eq!(see(&fence, AT.coarse_us), Freshness::ReadStore);
     bench.mend(&fence);

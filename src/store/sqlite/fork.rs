@@ -35,10 +35,21 @@ impl ForkMark {
     /// [`StoreErrorKind::Forked`] in a forked process.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         if self.is_child() {
-            let context = "the store was opened before the fork (a preloading server does so); open it in the child";
+            let context =
+                "the store was opened before the fork (a preloading server does so); open it in the child";
             return Err(StoreError::new(StoreErrorKind::Forked, context));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+impl ForkMark {
+    /// Makes the mark look as a child of a fork finds it.
+    pub(super) fn pretend_child(&self) {
+        if let Some(page) = &self.page {
+            page.number::<0>().store(0, Ordering::Relaxed);
+        }
     }
 }
 
@@ -65,7 +76,7 @@ mod tests {
     fn another_process_is_a_child_in_either_way_of_asking() {
         // What a child of a fork finds: a wiped page, or another process id.
         let wiped = ForkMark::new();
-        wiped.page.as_ref().unwrap().number::<0>().store(0, Ordering::Relaxed);
+        wiped.pretend_child();
         let other = ForkMark { page: None, pid: Pid::from_raw(1).unwrap() };
         for mark in [wiped, other] {
             assert_eq!(mark.check().unwrap_err().kind(), StoreErrorKind::Forked);

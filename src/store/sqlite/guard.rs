@@ -17,12 +17,14 @@ pub(super) fn holds(connection: &Connection, guard: &Guard, at: Timestamp) -> Re
             Ok(count_tenants(connection, account_id, environment, TenantCount::Orgs)? <= *max)
         }
         Guard::Users { account_id, environment, org_id, max } => {
-            Ok(count_tenants(connection, account_id, environment, TenantCount::Users(org_id.as_ref()))? <= *max)
+            Ok(count_tenants(connection, account_id, environment, TenantCount::Users(org_id.as_ref()))?
+                <= *max)
         }
         Guard::Keys { account_id, max } => {
             let sql = "SELECT count(*) FROM tk_key
                        WHERE account_id = ?1 AND (revoked_at IS NULL OR revoked_at > ?2)";
-            Ok(first(connection, sql, params![account_id.as_str(), at.as_micros()], count)?.unwrap_or(0) <= *max)
+            Ok(first(connection, sql, params![account_id.as_str(), at.as_micros()], count)?.unwrap_or(0)
+                <= *max)
         }
         Guard::UniqueName { account_id, id, name } => {
             let sql = "SELECT 1 FROM tk_key
@@ -55,7 +57,8 @@ pub(super) fn count_tenants(
             first(connection, sql, [account.as_str(), environment], count)
         }
         TenantCount::Users(org) => {
-            let sql = "SELECT count(*) FROM tk_tenant WHERE account_id = ?1 AND environment = ?2 AND org_id = ?3
+            let sql =
+                "SELECT count(*) FROM tk_tenant WHERE account_id = ?1 AND environment = ?2 AND org_id = ?3
                        AND user_id <> '' AND state <> 'deleted'";
             first(connection, sql, [account.as_str(), environment, org.map_or("", OrgId::as_str)], count)
         }

@@ -70,7 +70,11 @@ pub(super) fn read(row: &Row<'_>) -> Result<StoredKey, StoreError> {
         expires_at: c.instant_or_null()?,
         disabled_at: c.instant_or_null()?,
         revoked: read_revocation(&mut c)?,
-        lineage: Lineage { id: c.key_id()?, predecessor: c.key_id_or_null()?, successor: c.key_id_or_null()? },
+        lineage: Lineage {
+            id: c.key_id()?,
+            predecessor: c.key_id_or_null()?,
+            successor: c.key_id_or_null()?,
+        },
         parent: c.key_id_or_null()?,
         secret_at: c.instant()?,
     };
@@ -113,7 +117,8 @@ pub(super) fn values(record: &KeyRecord) -> Result<Vec<Value>, StoreError> {
         parent,
         secret_at,
     } = record;
-    let id_or_null = |id: &Option<crate::key::id::KeyId>| id.map_or(Value::Null, |id| Value::Text(id.to_string()));
+    let id_or_null =
+        |id: &Option<crate::key::id::KeyId>| id.map_or(Value::Null, |id| Value::Text(id.to_string()));
     let (scheme, pepper) = scheme_columns(*scheme)?;
     let (owner_type, owner_id) = owner_columns(owner);
     Ok(vec![

@@ -35,7 +35,9 @@ impl<const N: usize> Mapped<N> {
         let map = MmapRaw::from(MmapOptions::new().len(Self::BYTES).map_anon()?);
         // SAFETY: the range is the mapping just made, which nobody looks at yet. The advice changes what a child of a
         // fork finds in its copy, and nothing in this process.
-        unsafe { rustix::mm::madvise(map.as_mut_ptr().cast(), map.len(), rustix::mm::Advice::LinuxWipeOnFork)? };
+        unsafe {
+            rustix::mm::madvise(map.as_mut_ptr().cast(), map.len(), rustix::mm::Advice::LinuxWipeOnFork)?
+        };
         Ok(Self(map))
     }
 

@@ -28,6 +28,8 @@ mod fork;
 mod generation;
 mod guard;
 mod key_row;
+mod ledger;
+mod ledger_row;
 mod mapped;
 mod queue;
 mod reader;
@@ -36,9 +38,15 @@ mod schema;
 mod session;
 mod sql;
 mod tenant_row;
+mod turn;
+mod usage;
 mod word;
 mod writer;
 
+#[cfg(test)]
+mod board;
+#[cfg(test)]
+mod processes;
 #[cfg(test)]
 mod spawn;
 #[cfg(test)]
@@ -47,12 +55,14 @@ mod tempdir;
 use self::breaker::Breaker;
 use self::fence::{Fence, Instants, UnderLock, coarse_micros, stored_generation};
 use self::fork::ForkMark;
+use self::ledger::Scan;
 use self::queue::{Queue, Verdict};
 use self::reader::Readers;
 use self::session::Session;
+use self::turn::Turn;
 use self::writer::Writer;
 use super::{CheckLine, Freshness, StoreError, StoreErrorKind};
-use crate::clock::monotonic_micros;
+use crate::clock::{Clock, SystemClock, monotonic_micros};
 use crate::entropy::{Entropy, OsEntropy};
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -63,7 +73,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// How a [`SqliteStore`] is opened.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct SqliteOptions {
     /// How long a read, or a write of records, may take. 5 seconds.
@@ -76,6 +86,20 @@ pub struct SqliteOptions {
     pub readers_max: usize,
     /// Whether the schema is made or brought up to date at open; if not, an outdated one is refused. Yes.
     pub migrate: bool,
+    /// The time of the ledger. The system's clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for SqliteOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteOptions")
+            .field("deadline", &self.deadline)
+            .field("exchange_deadline", &self.exchange_deadline)
+            .field("queue_max", &self.queue_max)
+            .field("readers_max", &self.readers_max)
+            .field("migrate", &self.migrate)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for SqliteOptions {
@@ -86,6 +110,7 @@ impl Default for SqliteOptions {
             queue_max: 1_024,
             readers_max: 4,
             migrate: true,
+            clock: Arc::new(SystemClock),
         }
     }
 }
@@ -106,6 +131,7 @@ struct Inner {
     queue: Arc<Queue>,
     readers: Readers,
     breaker: Breaker,
+    scan: Arc<Mutex<Scan>>,
     closed: AtomicBool,
 }
 
@@ -120,7 +146,8 @@ impl SqliteStore {
         let database = connect::locate(path.as_ref())?;
         check::refuse_unsafe(&check::before_open(&database))?;
         let connection = connect::writer(&database, options.deadline)?;
-        let fence = Arc::new(begin(&connection, &database, &options)?);
+        let tag = process_tag()?;
+        let fence = Arc::new(begin(&connection, &database, &options, tag)?);
         let queue = Arc::new(Queue::new(options.queue_max));
         let inner = Arc::new(Inner {
             readers: Readers::new(database.clone(), options.readers_max),
@@ -128,12 +155,13 @@ impl SqliteStore {
             fence: Arc::clone(&fence),
             queue: Arc::clone(&queue),
             breaker: Breaker::default(),
+            scan: Arc::default(),
             closed: AtomicBool::new(false),
             database,
             options,
         });
         let kept = Arc::clone(&inner);
-        let writer = Writer::new(connection, queue, fence);
+        let writer = Writer::new(inner.database.clone(), connection, queue, fence, Turn::new(tag));
         let thread = std::thread::Builder::new().name("tk-sqlite".to_owned()).spawn(move || {
             writer.run();
             drop(kept);
@@ -217,6 +245,18 @@ impl SqliteStore {
         Ok(fresh)
     }
 
+    fn options(&self) -> &SqliteOptions {
+        &self.inner.options
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.inner.options.clock)
+    }
+
+    fn scan(&self) -> Arc<Mutex<Scan>> {
+        Arc::clone(&self.inner.scan)
+    }
+
     fn fence(&self) -> &Fence {
         &self.inner.fence
     }
@@ -230,7 +270,10 @@ impl SqliteStore {
         let ended = thread.map_or(Ok(()), JoinHandle::join);
         self.inner.readers.close();
         ended.map_err(|_| {
-            StoreError::new(StoreErrorKind::Unavailable, "the writer thread had ended by a panic; queued writes are lost")
+            StoreError::new(
+                StoreErrorKind::Unavailable,
+                "the writer thread had ended by a panic; queued writes are lost",
+            )
         })
     }
 }
@@ -249,16 +292,27 @@ impl std::fmt::Debug for SqliteStore {
 }
 
 /// Under the write lock: brings the schema up to date and the fence into agreement with the database.
-fn begin(connection: &Connection, database: &Path, options: &SqliteOptions) -> Result<Fence, StoreError> {
+fn begin(
+    connection: &Connection,
+    database: &Path,
+    options: &SqliteOptions,
+    tag: u64,
+) -> Result<Fence, StoreError> {
     let failed = |e| failure::store_error("opening the database", &e);
-    connect::retry_while_busy(options.deadline, || connection.execute_batch("BEGIN IMMEDIATE")).map_err(failed)?;
-    let opened = begin_locked(connection, database, options);
+    connect::retry_while_busy(options.deadline, || connection.execute_batch("BEGIN IMMEDIATE"))
+        .map_err(failed)?;
+    let opened = begin_locked(connection, database, options, tag);
     let end = if opened.is_ok() { "COMMIT" } else { "ROLLBACK" };
     connection.execute_batch(end).map_err(failed)?;
     opened
 }
 
-fn begin_locked(connection: &Connection, database: &Path, options: &SqliteOptions) -> Result<Fence, StoreError> {
+fn begin_locked(
+    connection: &Connection,
+    database: &Path,
+    options: &SqliteOptions,
+    tag: u64,
+) -> Result<Fence, StoreError> {
     let standing = schema::inspect(connection)?;
     match standing {
         schema::Standing::Behind(version) if !options.migrate => {
@@ -270,15 +324,21 @@ fn begin_locked(connection: &Connection, database: &Path, options: &SqliteOption
     let id: [u8; 16] = connection
         .query_row("SELECT database_id FROM tk_store", [], |row| row.get(0))
         .map_err(|e| failure::store_error("reading the database id", &e))?;
-    let mut tag = [0; 8];
-    OsEntropy.fill(&mut tag).map_err(|e| StoreError::new(StoreErrorKind::Unavailable, e.to_string()))?;
     let lock = UnderLock { generation: stored_generation(connection)? };
     let checker = connect::reader(database)?;
-    let fence = Fence::open(database, id, u64::from_ne_bytes(tag), checker, lock, Instants::now())?;
+    let fence = Fence::open(database, id, tag, checker, lock, Instants::now())?;
     if standing == schema::Standing::Behind(0) {
         fence.declare_first();
     }
     Ok(fence)
+}
+
+/// Tells this use of the store from all others, in this process and elsewhere.
+fn process_tag() -> Result<u64, StoreError> {
+    let mut tag = [0; 8];
+    let filled = OsEntropy.fill(&mut tag);
+    filled.map_err(|e| StoreError::new(StoreErrorKind::Unavailable, e.to_string()))?;
+    Ok(u64::from_ne_bytes(tag))
 }
 
 fn micros(time: Duration) -> i64 {
@@ -287,3 +347,6 @@ fn micros(time: Duration) -> i64 {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod usage_tests;

@@ -161,9 +161,10 @@ impl<T> Slot<T> {
                     drop(state);
                     hold(result, hold_until, deadline_us)
                 }
-                State::Taken => {
-                    Err(StoreError::new(StoreErrorKind::OutcomeUnknown, "the write was under way at its deadline"))
-                }
+                State::Taken => Err(StoreError::new(
+                    StoreErrorKind::OutcomeUnknown,
+                    "the write was under way at its deadline",
+                )),
                 State::Queued | State::Abandoned => Err(StoreError::new(
                     StoreErrorKind::Timeout,
                     "the write did not begin before its deadline; another process holds the database's write lock",
@@ -238,9 +239,10 @@ where
             Ok(Ok(Verdict::Keep(answer))) => (true, Ok(answer)),
             Ok(Ok(Verdict::Undo(answer))) => (false, Ok(answer)),
             Ok(Err(error)) => (false, Err(error)),
-            Err(_) => {
-                (false, Err(StoreError::new(StoreErrorKind::Unavailable, "the write panicked and was undone")))
-            }
+            Err(_) => (
+                false,
+                Err(StoreError::new(StoreErrorKind::Unavailable, "the write panicked and was undone")),
+            ),
         };
         self.result = Some(result);
         keep

@@ -107,8 +107,6 @@ impl Readers {
         let is_over = move || monotonic_micros() >= limit.load(Ordering::Relaxed);
         let failed = |e| store_error("opening the database", &e);
         connection.progress_handler(STEPS_PER_LOOK, Some(is_over)).map_err(failed)?;
-        // Readers wait only for a recovery after a crash, which is short; nobody is starved by them.
-        connection.busy_timeout(Duration::from_millis(100)).map_err(failed)?;
         Ok(Reader { connection, deadline_us })
     }
 }
@@ -143,7 +141,8 @@ mod tests {
     #[test]
     fn a_read_is_broken_off_at_its_deadline_and_its_connection_closed() {
         let (_dir, readers) = readers(1);
-        let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+        let endless =
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
         let deadline = monotonic_micros() + 10_000;
         let error = readers.read(deadline, |connection| {
             connection.query_row(endless, [], |_| Ok(())).map_err(|e| store_error("reading", &e))

@@ -5,7 +5,9 @@ use super::columns::Columns;
 use super::queue::Verdict;
 use super::session::Session;
 use super::sql::{Visit, all, each, first, write};
-use super::tenant_row::{AUDIT_COLUMNS, TENANT_COLUMNS, read_audit, read_head, read_tenant, read_tenant_key, tenant_key_values};
+use super::tenant_row::{
+    AUDIT_COLUMNS, TENANT_COLUMNS, read_audit, read_head, read_tenant, read_tenant_key, tenant_key_values,
+};
 use super::{SqliteStore, check, guard, key_row, schema};
 use crate::audit::{AuditDraft, AuditEntry, ChainHead};
 use crate::clock::Timestamp;
@@ -14,8 +16,8 @@ use crate::key::digest::KeyDigest;
 use crate::key::id::KeyId;
 use crate::store::{
     Applied, Change, Changed, Changes, CheckLine, CheckState, Freshness, Generation, KeyPage, KeyQuery,
-    OperationRecord, RecordStore, StoreError, StoreErrorKind, StoredKey, TenantCount, TenantKey, TenantLevel, TenantPage,
-    TenantQuery, TenantRecord, Touch,
+    OperationRecord, RecordStore, StoreError, StoreErrorKind, StoredKey, TenantCount, TenantKey, TenantLevel,
+    TenantPage, TenantQuery, TenantRecord, Touch,
 };
 use crate::tenant::id::{AccountId, OrgId, UserId};
 use rusqlite::{Connection, Row, params};
@@ -81,7 +83,12 @@ impl RecordStore for SqliteStore {
         self.read(|c| tenants(c, query))
     }
 
-    fn tenant_count(&self, account: &AccountId, environment: &str, what: TenantCount<'_>) -> Result<u64, StoreError> {
+    fn tenant_count(
+        &self,
+        account: &AccountId,
+        environment: &str,
+        what: TenantCount<'_>,
+    ) -> Result<u64, StoreError> {
         self.read(|c| guard::count_tenants(c, account, environment, what))
     }
 
@@ -97,7 +104,8 @@ impl RecordStore for SqliteStore {
     fn changes_since(&self, since: Generation) -> Result<Changes, StoreError> {
         self.read(|c| {
             // Both statements must see one state, or rows that are being forgotten would go missing in between.
-            let transaction = c.unchecked_transaction().map_err(|e| super::failure::store_error("reading", &e))?;
+            let transaction =
+                c.unchecked_transaction().map_err(|e| super::failure::store_error("reading", &e))?;
             changes_since(&transaction, since)
         })
     }
@@ -112,7 +120,12 @@ impl RecordStore for SqliteStore {
         })
     }
 
-    fn operation(&self, account: &AccountId, id: &str, now: Timestamp) -> Result<Option<OperationRecord>, StoreError> {
+    fn operation(
+        &self,
+        account: &AccountId,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Option<OperationRecord>, StoreError> {
         let record = self.read(|c| find_operation(c, account, id))?;
         Ok(record.filter(|record| record.expires_at > now))
     }
@@ -133,7 +146,9 @@ impl RecordStore for SqliteStore {
 
     fn audit(&self, account: &AccountId, from: u64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
         static SQL: LazyLock<String> = LazyLock::new(|| {
-            format!("SELECT {AUDIT_COLUMNS} FROM tk_audit WHERE account_id = ?1 AND number >= ?2 ORDER BY number LIMIT ?3")
+            format!(
+                "SELECT {AUDIT_COLUMNS} FROM tk_audit WHERE account_id = ?1 AND number >= ?2 ORDER BY number LIMIT ?3"
+            )
         });
         let from = i64::try_from(from).unwrap_or(i64::MAX);
         self.read(|c| all(c, SQL.as_str(), params![account.as_str(), from, limit], read_audit))
@@ -163,7 +178,9 @@ impl RecordStore for SqliteStore {
 
     fn clock_mark(&self, at_least: Option<Timestamp>) -> Result<Timestamp, StoreError> {
         let sql = "SELECT clock_mark FROM tk_store";
-        let mark = self.read(|c| first(c, sql, [], |row| Columns::of("tk_store", row).instant()))?.unwrap_or_default();
+        let mark = self
+            .read(|c| first(c, sql, [], |row| Columns::of("tk_store", row).instant()))?
+            .unwrap_or_default();
         match at_least {
             Some(at_least) if at_least > mark => self.write(move |session| {
                 let sql = "UPDATE tk_store SET clock_mark = max(clock_mark, ?1) RETURNING clock_mark";
@@ -258,7 +275,8 @@ fn changes_since(connection: &Connection, since: Generation) -> Result<Changes, 
     if since.0 < forgotten || since > upto {
         return Ok(Changes::all(upto));
     }
-    let sql = "SELECT what, account_id, digest, digest_before, key_id, environment, org_id, user_id FROM tk_change
+    let sql =
+        "SELECT what, account_id, digest, digest_before, key_id, environment, org_id, user_id FROM tk_change
                WHERE generation > ?1 ORDER BY generation, number";
     let changed = all(connection, sql, [since.0.cast_signed()], read_changed)?;
     Ok(Changes { upto, changed: Some(changed) })
@@ -283,7 +301,9 @@ fn read_changed(row: &Row<'_>) -> Result<Changed, StoreError> {
             }))
         }
         "domain" => Ok(Changed::Domain(account_id)),
-        word => Err(super::failure::corrupt(format_args!("a row of `tk_change` is damaged: unknown word `{word}`"))),
+        word => Err(super::failure::corrupt(format_args!(
+            "a row of `tk_change` is damaged: unknown word `{word}`"
+        ))),
     }
 }
 
@@ -317,7 +337,11 @@ fn write_touch(connection: &Connection, touch: &Touch) -> Result<(), StoreError>
     Ok(())
 }
 
-fn erase(session: &mut Session<'_>, tenant: &TenantKey, audit: &AuditDraft) -> Result<Generation, StoreError> {
+fn erase(
+    session: &mut Session<'_>,
+    tenant: &TenantKey,
+    audit: &AuditDraft,
+) -> Result<Generation, StoreError> {
     let connection = session.connection;
     let account = tenant.account_id.as_str();
     let mut writes = Writes::begin(session)?;
@@ -368,7 +392,8 @@ impl SqliteStore {
             Err(e) => CheckLine::new(CheckState::Fail, what, e.to_string()),
             Ok(_) if self.fence().is_mapped() => CheckLine::new(CheckState::Ok, what, "mapped"),
             Ok(_) => {
-                let text = "can't be mapped; each check asks the database, and changes take half a second to return";
+                let text =
+                    "can't be mapped; each check asks the database, and changes take half a second to return";
                 CheckLine::new(CheckState::Warn, what, text)
             }
         }

@@ -40,7 +40,8 @@ const MIGRATIONS_TABLE: &str = "CREATE TABLE IF NOT EXISTS tk_migrations (
   applied_at        TEXT    NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
 ) STRICT";
 
-const FIRST_ROW: &str = "INSERT INTO tk_store (one, database_id, generation, forgotten_upto, writing, policy_revision,
+const FIRST_ROW: &str =
+    "INSERT INTO tk_store (one, database_id, generation, forgotten_upto, writing, policy_revision,
   policy_digest, clock_mark)
   SELECT 1, randomblob(16), 1, 0, 0, 0, x'', 0 WHERE NOT EXISTS (SELECT 1 FROM tk_store)";
 
@@ -52,7 +53,8 @@ pub(super) fn version() -> u32 {
 /// Everything that [`migrate`] would run on an empty file, as a script for `sqlite3`: for sites where the program may
 /// not change the schema itself.
 pub(super) fn script() -> String {
-    let mut script = format!("PRAGMA journal_mode = WAL;\nPRAGMA application_id = {APPLICATION_ID};\nBEGIN IMMEDIATE;\n");
+    let mut script =
+        format!("PRAGMA journal_mode = WAL;\nPRAGMA application_id = {APPLICATION_ID};\nBEGIN IMMEDIATE;\n");
     script.push_str(MIGRATIONS_TABLE);
     script.push_str(";\n");
     for migration in MIGRATIONS {
@@ -99,13 +101,18 @@ pub(super) fn inspect(connection: &Connection) -> Result<Standing, StoreError> {
     }
     for migration in MIGRATIONS {
         let applied = "SELECT checksum FROM tk_migrations WHERE version = ?1";
-        let applied: Option<String> =
-            connection.query_row(applied, [migration.version], |row| row.get(0)).optional().map_err(failed)?;
+        let applied: Option<String> = connection
+            .query_row(applied, [migration.version], |row| row.get(0))
+            .optional()
+            .map_err(failed)?;
         match applied {
             None => return Ok(Standing::Behind(migration.version - 1)),
             Some(checksum) if checksum == migration.checksum() => {}
             Some(_) => {
-                let text = format!("migration {} is not the one this version knows; restore the schema", migration.version);
+                let text = format!(
+                    "migration {} is not the one this version knows; restore the schema",
+                    migration.version
+                );
                 return Err(StoreError::new(StoreErrorKind::Schema, text));
             }
         }
@@ -114,7 +121,10 @@ pub(super) fn inspect(connection: &Connection) -> Result<Standing, StoreError> {
     let (newest, oldest): (u32, u32) =
         connection.query_row(newest, [], |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed)?;
     if oldest > version() {
-        let text = format!("the schema has version {newest} and needs a newer release; this one knows {}", version());
+        let text = format!(
+            "the schema has version {newest} and needs a newer release; this one knows {}",
+            version()
+        );
         return Err(StoreError::new(StoreErrorKind::Schema, text));
     }
     Ok(if newest > version() { Standing::NewerButCompatible } else { Standing::Current })
@@ -185,7 +195,10 @@ mod tests {
         let before = objects(&connection);
         migrate(&connection).unwrap();
         assert_eq!(objects(&connection), before);
-        assert!(before.iter().all(|(name, _)| name.starts_with("tk_") || name.starts_with("sqlite_")), "{before:?}");
+        assert!(
+            before.iter().all(|(name, _)| name.starts_with("tk_") || name.starts_with("sqlite_")),
+            "{before:?}"
+        );
     }
 
     #[test]

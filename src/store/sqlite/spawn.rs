@@ -1,6 +1,7 @@
 //! Real processes for tests: a test starts its own binary again, and the copy runs the same test in another role.
 
 use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, waitpid};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 
 const ROLE: &str = "TENANTKIT_TEST_ROLE";
@@ -17,7 +18,12 @@ pub(super) fn number(name: &str) -> u64 {
 
 /// A text that was given to this role.
 pub(super) fn text(name: &str) -> String {
-    std::env::var(format!("{ROLE}_{name}")).unwrap()
+    text_if_given(name).unwrap()
+}
+
+/// A text that may have been given to this role.
+pub(super) fn text_if_given(name: &str) -> Option<String> {
+    std::env::var(format!("{ROLE}_{name}")).ok()
 }
 
 /// Starts `test` (its path in the crate) once more, as `role`, with these values.
@@ -83,9 +89,13 @@ pub(super) fn proceed(child: &Child) {
     kill_process(pid(child), Signal::CONT).unwrap();
 }
 
-/// Ends a role at once.
-pub(super) fn kill(child: &Child) {
-    kill_process(pid(child), Signal::KILL).unwrap();
+/// Waits until the role ends.
+pub(super) fn end(mut child: Child) -> Fate {
+    let status = child.wait().unwrap();
+    match status.signal() {
+        Some(signal) if signal == Signal::KILL.as_raw() => Fate::Killed,
+        _ => Fate::Exited(status.code().unwrap_or(-1)),
+    }
 }
 
 fn pid(child: &Child) -> Pid {

@@ -110,12 +110,16 @@ impl State {
                 let generation = self.stored + 1;
                 State { stored: generation, lock: None, ..step(Writer::Committed(generation)) }
             }
-            Writer::Committed(generation) => step(Writer::Published(generation)).with_word(|word, _| match fault {
-                Fault::PublishOverAnything | Fault::CommitWithoutMark => word.store(generation, Ordering::SeqCst),
-                _ => {
-                    publish(word, mark, generation);
-                }
-            }),
+            Writer::Committed(generation) => {
+                step(Writer::Published(generation)).with_word(|word, _| match fault {
+                    Fault::PublishOverAnything | Fault::CommitWithoutMark => {
+                        word.store(generation, Ordering::SeqCst)
+                    }
+                    _ => {
+                        publish(word, mark, generation);
+                    }
+                })
+            }
             Writer::Published(generation) => {
                 let mut next = step(Writer::Idle);
                 next.returned = next.returned.max(generation);
@@ -171,7 +175,10 @@ impl State {
             Reader::Idle => match (self.seen(), self.cache) {
                 (Seen::Stable(g), Some((at, version))) if at == g => {
                     if version < self.returned {
-                        return Err(format!("acted on version {version} after {} had returned", self.returned));
+                        return Err(format!(
+                            "acted on version {version} after {} had returned",
+                            self.returned
+                        ));
                     }
                     return Ok(());
                 }

@@ -1,15 +1,17 @@
 //! The one thread that writes. All calls that wait run in order in one transaction, each in a savepoint of its own, and
 //! are answered after the one commit: waiting for the disk is shared.
 
-use super::connect::{is_busy, pause};
+use super::connect::{self, is_busy, pause};
 use super::failure::store_error;
 use super::faults;
 use super::fence::{Fence, LOOK_EVERY_US, Mended, UnderLock, coarse_micros, stored_generation};
 use super::queue::{Call, Next, Queue};
 use super::session::Session;
+use super::turn::Turn;
 use crate::clock::monotonic_micros;
 use crate::store::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, ErrorCode};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,21 +22,29 @@ const MEND_PATIENCE: Duration = Duration::from_millis(20);
 
 /// What the thread works with.
 pub(super) struct Writer {
+    database: PathBuf,
     connection: Connection,
     queue: Arc<Queue>,
     fence: Arc<Fence>,
+    turn: Turn,
 }
 
 type Batch = Vec<Box<dyn Call>>;
 
 impl Writer {
-    /// A writer on its own connection.
-    pub(super) fn new(connection: Connection, queue: Arc<Queue>, fence: Arc<Fence>) -> Self {
-        Self { connection, queue, fence }
+    /// A writer on its own connection to `database`.
+    pub(super) fn new(
+        database: PathBuf,
+        connection: Connection,
+        queue: Arc<Queue>,
+        fence: Arc<Fence>,
+        turn: Turn,
+    ) -> Self {
+        Self { database, connection, queue, fence, turn }
     }
 
     /// Serves calls until the queue is closed and empty. Between calls it looks at the files and mends the fence.
-    pub(super) fn run(self) {
+    pub(super) fn run(mut self) {
         let look_every = Duration::from_micros(LOOK_EVERY_US.unsigned_abs());
         let mut batch = Batch::new();
         while self.queue.take(&mut batch, look_every, MAX_BATCH) == Next::Go {
@@ -49,7 +59,7 @@ impl Writer {
         }
     }
 
-    fn serve(&self, batch: &mut Batch) {
+    fn serve(&mut self, batch: &mut Batch) {
         match self.lock(batch) {
             Ok(true) => {}
             Ok(false) => return,
@@ -73,11 +83,24 @@ impl Writer {
 
     /// Takes the write lock; `false` when nobody waits for it any more.
     fn lock(&self, batch: &mut Batch) -> Result<bool, StoreError> {
+        let file = self.fence.file();
+        if let Some(file) = file {
+            self.turn.give_way(file);
+        }
         for tries in 0.. {
             match self.execute("BEGIN IMMEDIATE") {
-                Err(e) if is_busy(&e) => {}
+                Err(e) if is_busy(&e) => {
+                    if let Some(file) = file {
+                        self.turn.ask(file);
+                    }
+                }
                 Err(e) => return Err(store_error("beginning a transaction", &e)),
-                Ok(()) => return Ok(true),
+                Ok(()) => {
+                    if let Some(file) = file.filter(|_| tries > 0) {
+                        self.turn.take(file);
+                    }
+                    return Ok(true);
+                }
             }
             batch.retain(|call| !call.is_abandoned());
             if batch.is_empty() {
@@ -119,7 +142,10 @@ impl Writer {
             if self.connection.is_autocommit() {
                 // SQLite gave the whole transaction up, as it does when the disk is full.
                 let kind = call.failure().unwrap_or(StoreErrorKind::Unavailable);
-                return Err(StoreError::new(kind, "the database gave up a transaction; none of its writes stands"));
+                return Err(StoreError::new(
+                    kind,
+                    "the database gave up a transaction; none of its writes stands",
+                ));
             }
             step("ROLLBACK TO tk_call")?;
         }
@@ -155,8 +181,8 @@ impl Writer {
     }
 
     /// Sets the generation word to what the database holds.
-    fn mend(&self) {
-        let locked = super::connect::retry_while_busy(MEND_PATIENCE, || self.execute("BEGIN IMMEDIATE"));
+    fn mend(&mut self) {
+        let locked = connect::retry_while_busy(MEND_PATIENCE, || self.execute("BEGIN IMMEDIATE"));
         if locked.is_err() {
             // Its holder is alive, or the next round finds the lock free.
             return;
@@ -174,10 +200,13 @@ impl Writer {
         self.roll_back();
     }
 
-    fn roll_back(&self) {
-        if !self.connection.is_autocommit() {
-            // A rollback that fails leaves the connection as it was; the next transaction then fails and says so.
-            let _ = self.execute("ROLLBACK");
+    fn roll_back(&mut self) {
+        if self.connection.is_autocommit() || self.execute("ROLLBACK").is_ok() {
+            return;
+        }
+        // A connection that can't even roll back is of no use any more; closing it drops its transaction.
+        if let Ok(fresh) = connect::writer(&self.database, MEND_PATIENCE) {
+            self.connection = fresh;
         }
     }
 

@@ -189,6 +189,16 @@ fn the_stored_form_is_stable_and_checked_when_it_is_read() {
 }
 
 #[test]
+fn inv_25_nothing_but_the_typed_bindings_is_read() {
+    let plain = r#"{"preset":"client","org":{"fixed":"o1"},"user":"none"}"#;
+    assert!(serde_json::from_str::<Bindings>(plain).is_ok());
+    for more in [r#""org_id":"o2""#, r#""metadata":{"org":"o2"}"#, r#""org":{"fixed":"o2"}"#] {
+        let text = plain.trim_end_matches('}').to_owned() + "," + more + "}";
+        assert!(serde_json::from_str::<Bindings>(&text).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn every_id_of_a_binding_is_checked_against_the_policy_in_force() {
     let narrow = IdSyntax::narrow();
     assert!(bindings(Preset::Platform, "list a =b", "list a/u =b/u").check_ids(&narrow).is_ok());

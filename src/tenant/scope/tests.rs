@@ -143,7 +143,7 @@ fn build(parts: &Parts) -> TenantScope {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn inv_20_a_namespace_reads_back_whatever_follows_it(parts in parts(), rest in ".{0,8}") {
@@ -153,7 +153,7 @@ proptest! {
 
     #[test]
     fn inv_20_random_storage_keys_never_begin_one_another(
-        all in proptest::collection::hash_set((parts(), "[0-9:a]{0,4}", "[0-9:a]{0,4}"), 200)
+        all in proptest::collection::hash_set((parts(), "[0-9:a]{0,4}", "[0-9:a]{0,4}"), 100)
     ) {
         assert_prefix_free(all.iter().map(|(p, space, name)| build(p).storage_key(space, name)).collect());
     }

@@ -2,6 +2,7 @@
 
 use tenantkit::credential::{BearerOther, Credential};
 use tenantkit::headers::HeaderLine;
+use tenantkit::key::digest::DigestEncoding;
 use tenantkit::key::format::{Checksum, KeyFormat};
 
 const BASE62: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -155,4 +156,17 @@ fn percent_decoded(text: &str) -> Option<String> {
         bytes.extend(&part.as_bytes()[2..]);
     }
     String::from_utf8(bytes).ok()
+}
+
+/// A digest in lower-case hexadecimal, or in base64 or base64url without padding.
+pub fn encoded(digest: &[u8; 32], encoding: DigestEncoding) -> String {
+    let symbols: Vec<char> = match encoding {
+        DigestEncoding::Hex => return digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        DigestEncoding::Base64 => ('A'..='Z').chain('a'..='z').chain('0'..='9').chain("+/".chars()).collect(),
+        _ => ('A'..='Z').chain('a'..='z').chain('0'..='9').chain("-_".chars()).collect(),
+    };
+    let bits: Vec<u8> = digest.iter().flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1)).collect();
+    let value =
+        |six: &[u8]| (0..6).fold(0, |value, at| value << 1 | usize::from(six.get(at).copied().unwrap_or(0)));
+    bits.chunks(6).map(|six| symbols[value(six)]).collect()
 }

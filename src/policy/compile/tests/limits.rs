@@ -286,6 +286,37 @@ fn periods_are_calendars_or_lengths() {
 }
 
 #[test]
+fn every_way_to_write_a_period_means_what_it_says() {
+    use crate::clock::Timestamp;
+    let now = Timestamp::parse("2026-03-31T10:00:00Z").unwrap();
+    let plan_start = Timestamp::parse("2026-01-31T08:00:00Z").unwrap();
+    for (period, start, end) in [
+        ("\"day\"", "2026-03-31T00:00:00Z", "2026-04-01T00:00:00Z"),
+        ("\"week\"", "2026-03-30T00:00:00Z", "2026-04-06T00:00:00Z"),
+        ("{ every = \"week\", week_start = \"sunday\" }", "2026-03-29T00:00:00Z", "2026-04-05T00:00:00Z"),
+        ("{ every = \"month\", zone = \"Europe/Berlin\" }", "2026-02-28T23:00:00Z", "2026-03-31T22:00:00Z"),
+        (
+            "{ every = \"month\", anchor = 2026-01-15T00:00:00Z }",
+            "2026-03-15T00:00:00Z",
+            "2026-04-15T00:00:00Z",
+        ),
+        ("{ every = \"month\", anchor = \"plan_start\" }", "2026-03-31T08:00:00Z", "2026-04-30T08:00:00Z"),
+        ("{ length_s = 3600, anchor = \"plan_start\" }", "2026-03-31T10:00:00Z", "2026-03-31T11:00:00Z"),
+        ("{ length_s = 5400 }", "2026-03-31T09:00:00Z", "2026-03-31T10:30:00Z"),
+    ] {
+        let policy = accepted(&format!(
+            "default_plan = \"p\"\nmeters.x = {{}}\noperations.a = {{ level = \"user\", cost = 1 }}\n[[plans.p.limits]]\nname = \"l\"\nsubject = [\"key\"]\nperiod = {period}\n"
+        ));
+        let window = policy.limits()[0].period.of(plan_start).window_at(now);
+        assert_eq!(
+            (window.start.to_string(), window.end.to_string()),
+            (start.to_owned(), end.to_owned()),
+            "{period}"
+        );
+    }
+}
+
+#[test]
 fn rates_are_counted_exactly() {
     check(&[
         case(rate!("rate = \"0/s\""), (8, "\"0/s\"", "rates[0].rate"), "a rate needs at least 1 unit"),

@@ -7,7 +7,7 @@ fn permissions_are_listed_once_and_well_formed() {
         case(
             "permissions = [{ group = \"A\", names = [\"FLOWS READ\"] }]",
             (3, "\"FLOWS READ\"", "permissions[0].names[0]"),
-            "`FLOWS READ` is no permission",
+            "`FLOWS READ` is none: a permission is parts of",
         ),
         case(
             "permissions = [{ group = \"A\", names = [\"A:B\"] }, { group = \"B\", names = [\"A:B\"] }]",

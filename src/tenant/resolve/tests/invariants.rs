@@ -22,8 +22,7 @@ proptest! {
 
     #[test]
     fn the_scope_returned_lies_inside_the_bindings_of_the_key(ask in ask(), world in world()) {
-        let keys = keys();
-        let q = ask.of(&keys);
+        let q = ask.of(keys());
         if let Ok(Resolution::Resolved(found)) = resolve(&q, &world) {
             if q.level == Level::Account {
                 prop_assert_eq!((found.org_id, found.user), (None, ScopeUser::None));
@@ -39,8 +38,7 @@ proptest! {
 
     #[test]
     fn inv_19_a_contradicting_parameter_is_never_followed(ask in ask(), world in world()) {
-        let keys = keys();
-        let q = ask.of(&keys);
+        let q = ask.of(keys());
         if let Ok(Resolution::Resolved(found)) = resolve(&q, &world) {
             let (org, user) = match found.warning {
                 None => (false, false),
@@ -58,8 +56,7 @@ proptest! {
 
     #[test]
     fn inv_19_a_foreign_org_is_refused_without_any_look_up(ask in ask(), here in world(), there in world()) {
-        let keys = keys();
-        let q = ask.of(&keys);
+        let q = ask.of(keys());
         if !is_foreign(&q) {
             return Ok(());
         }
@@ -71,8 +68,7 @@ proptest! {
 
     #[test]
     fn inv_19_a_foreign_user_is_refused_without_a_look_up_of_it(ask in ask(), world in world()) {
-        let keys = keys();
-        let q = ask.of(&keys);
+        let q = ask.of(keys());
         let Some(given) = q.user_id else { return Ok(()) };
         let _ = resolve(&q, &world);
         let asked = world.asked.take();
@@ -91,8 +87,7 @@ proptest! {
 
     #[test]
     fn an_empty_registry_creates_only_what_may_be_created(ask in ask(), world in world()) {
-        let keys = keys();
-        let q = ask.of(&keys);
+        let q = ask.of(keys());
         if let Ok(Resolution::Resolved(found)) = resolve(&q, &world) {
             if found.create_org {
                 let creates = matches!(q.bindings.org(), OrgBinding::Open { create: true, .. });

@@ -6,6 +6,7 @@ use crate::tenant::binding::OrgBinding;
 use crate::tenant::binding::tests::{org_binding, user_binding};
 use crate::tenant::within::tests::all;
 use proptest::prelude::*;
+use std::sync::LazyLock;
 
 struct Axis {
     exists: bool,
@@ -394,12 +395,14 @@ pub(super) fn ask() -> impl Strategy<Value = Ask> {
     )
 }
 
-pub(super) fn keys() -> Vec<Bindings> {
-    let mut keys = all();
-    for user in ["create =a/u", "create =a/v"] {
-        keys.push(Bindings::new(Preset::Flexible, org_binding("create =a"), user_binding(user)).unwrap());
-    }
-    keys
+pub(super) fn keys() -> &'static [Bindings] {
+    static KEYS: LazyLock<Vec<Bindings>> = LazyLock::new(|| {
+        let flexible = ["create =a/u", "create =a/v"].map(|user| {
+            Bindings::new(Preset::Flexible, org_binding("create =a"), user_binding(user)).unwrap()
+        });
+        all().into_iter().chain(flexible).collect()
+    });
+    &KEYS
 }
 
 proptest! {
@@ -407,8 +410,7 @@ proptest! {
 
     #[test]
     fn inv_18_both_resolvers_agree_in_mixed_worlds(ask in ask(), world in world()) {
-        let keys = keys();
-        let q = ask.of(&keys);
+        let q = ask.of(keys());
         prop_assert_eq!(shown(resolve(&q, &world)), reference(&q, &world));
     }
 }

@@ -28,6 +28,8 @@ pub(crate) use call::{
 };
 pub(crate) use rates::LocalRate;
 pub(crate) use reservation::HeldLine;
+#[cfg(test)]
+use reservation::Settled;
 
 use crate::clock::{Clock, Timestamp};
 use crate::entropy::Entropy;

@@ -47,6 +47,12 @@ impl HeldLine {
         &self.lane
     }
 
+    /// Whose units they are.
+    #[cfg(test)]
+    pub(super) fn bucket(&self) -> &crate::limit::BucketKey {
+        &self.lane.key
+    }
+
     /// How many units are held.
     pub(crate) fn units(&self) -> Units {
         self.units

@@ -5,7 +5,9 @@ use crate::error::Error;
 use crate::key::record::PlanAssignment;
 use crate::ledger::{Ledger, QuotaUse, SlowUse};
 use crate::limit::{ConfigVersion, LimitId, Mark, OperationScope, Terms, Units};
-use crate::policy::{Cost, Dimension, Filter, Kind, LimitDef, LimitMode, RateDef, RateMode, Threshold, Who};
+use crate::policy::{
+    Cost, Dimension, Filter, Kind, LimitDef, LimitMode, Overrun, RateDef, RateMode, Threshold, Who,
+};
 use crate::records::Slot;
 use crate::tenant::{OrgBinding, ScopeUser, UserBinding};
 use std::borrow::Cow;
@@ -185,7 +187,9 @@ impl<'c> Call<'c> {
             _ => None,
         };
         let epoch = ConfigVersion::from_raw(epoch);
-        Ok(QuotaUse { limit_id, epoch, period: limit.period.of(since).into_owned(), terms, units, slow })
+        let period = limit.period.of(since).into_owned();
+        let record_overrun = limit.overrun == Overrun::Record;
+        Ok(QuotaUse { limit_id, epoch, period, terms, units, slow, record_overrun })
     }
 
     /// The plan assignment in force, if the plan was assigned to somebody.
@@ -220,8 +224,8 @@ impl<'c> Call<'c> {
         let base = included.or(cap);
         let marks: Vec<Mark> = base.map_or_else(Vec::new, |base| {
             let mark = |threshold: &Threshold| Mark {
-                basis: limit.basis.into(),
-                rearm: limit.rearm.into(),
+                basis: limit.basis,
+                rearm: limit.rearm,
                 ..Mark::new(base, threshold.at)
             };
             limit.thresholds.iter().map(mark).collect()

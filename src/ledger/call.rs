@@ -70,13 +70,8 @@ pub(crate) struct QuotaUse {
     pub(crate) units: Units,
     /// Where to go on when the quota is used up.
     pub(crate) slow: Option<SlowUse>,
-}
-
-impl QuotaUse {
-    /// The quota alone, without its slow source.
-    pub(super) fn plain(&self) -> Self {
-        Self { slow: None, ..self.clone() }
-    }
+    /// Whether use beyond a reservation is recorded even where the limit refuses it.
+    pub(crate) record_overrun: bool,
 }
 
 /// The slow mode of a quota: its own rate, kept by the store.
@@ -98,7 +93,7 @@ pub(crate) enum Outcome {
 pub(crate) struct Taken {
     /// In the order of the call's rates.
     pub(crate) rates: Vec<RateVerdict>,
-    /// In the order of the call's quotas.
+    /// In the order of the call's quotas, without those that only have to be open.
     pub(crate) quotas: Vec<QuotaState>,
     /// What an unkeyed call can give back.
     pub(crate) charges: Vec<ChargedUnits>,
@@ -126,10 +121,12 @@ pub(crate) struct QuotaState {
 pub(crate) struct Refusal {
     pub(crate) by: RefusedBy,
     pub(crate) rates: Vec<RateVerdict>,
+    /// The numbers of the quota that refused, if one did and they are known.
     pub(crate) quotas: Vec<QuotaState>,
 }
 
 /// Which limit, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RefusedBy {
     /// The rate at this place of the call.
     Rate(usize),

@@ -1,26 +1,32 @@
 //! The strict lane of one bucket: one exchange at a time, and the calls that wait for it go together in the next.
 //!
-//! No lock is held while the store is asked: whoever has the turn has a mark set, and the others wait for it.
+//! No lock is held while the store is asked: whoever has the turn has a mark set, and the others wait for it. Every call
+//! that was taken from the queue is answered, whatever becomes of its exchange: a [`Turn`] that is dropped answers for
+//! what its holder did not.
 
+use super::LEASE_TTL_MS;
 use super::call::QuotaState;
-use crate::clock::{Timestamp, monotonic_micros};
+use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind};
 use crate::limit::holder::{Accepted, Ask, Holding};
 use crate::limit::period::Window;
-use crate::limit::{
-    BucketKey, ConfigVersion, Counters, ExchangeRequest, LeaseId, Nonce, Reason, Reply, Terms, Units,
-};
+use crate::limit::{BucketKey, ConfigVersion, ExchangeRequest, LeaseId, Nonce, Reason, Reply, Terms, Units};
 use parking_lot::{Condvar, Mutex};
-use std::collections::{HashMap, VecDeque};
-use std::time::Duration;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-/// How long a call waits for its turn before it gives up.
-const TURN_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a refusal answers for the store, microseconds: a hammered exhausted key costs one store call a second.
+/// How long a call waits for its turn and its answer before it gives up.
+const TURN_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a refusal answers for the store: a hammered exhausted key costs one store call a second.
 const NEGATIVE_US: i64 = 1_000_000;
 
 pub(super) struct Lane {
     pub(super) key: BucketKey,
+    /// The process that made it. In a forked child its units are the parent's, and its lock may be held by nobody.
+    pub(super) pid: u32,
+    /// Used since the table was last searched for idle lanes.
+    recent: AtomicBool,
     state: Mutex<State>,
     turn: Condvar,
 }
@@ -30,19 +36,27 @@ struct State {
     holding: Holding,
     queue: VecDeque<Waiting>,
     answers: HashMap<u64, Answer>,
+    /// Calls in the exchange under way whose callers have stopped waiting.
+    gone: HashSet<u64>,
     tickets: u64,
     negative: Option<Negative>,
-    /// The configuration and period end of the last message.
+    /// The newest configuration that a call brought, and the period's end.
     known: Option<(Terms, Timestamp)>,
+}
+
+/// A call's place in a lane.
+pub(super) struct Ticket {
+    number: u64,
+    deadline: Instant,
 }
 
 /// A call that waits to be sent.
 #[derive(Clone, Copy)]
-pub(super) struct Waiting {
+struct Waiting {
     ticket: u64,
-    pub(super) units: Units,
+    units: Units,
     /// Whether its units are to be held rather than used.
-    pub(super) hold: bool,
+    hold: bool,
 }
 
 /// What a waiting call is told.
@@ -50,9 +64,29 @@ pub(super) struct Waiting {
 pub(super) enum Answer {
     Served(QuotaState, LeaseId),
     Refused(Reason, QuotaState),
-    /// The store's time lies outside the bucket's period.
-    Moved(Timestamp),
+    /// The bucket is not the one to ask at this store time.
+    Moved(Elsewhere),
     Failed(ErrorKind),
+}
+
+/// The store's word that a bucket is not, or no longer, in service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Elsewhere {
+    /// The store's time.
+    pub(super) now: Timestamp,
+    /// Whether it was closed, and not only outside its period.
+    pub(super) closed: bool,
+}
+
+impl Elsewhere {
+    /// What a reply says, if it says so.
+    pub(super) fn of(reason: Reason, now: Timestamp) -> Option<Self> {
+        match reason {
+            Reason::WrongPeriod => Some(Self { now, closed: false }),
+            Reason::Closed => Some(Self { now, closed: true }),
+            _ => None,
+        }
+    }
 }
 
 /// A refusal that still holds.
@@ -61,89 +95,107 @@ struct Negative {
     reason: Reason,
     available: i64,
     ver: ConfigVersion,
-    until_us: i64,
+    since: Timestamp,
     state: QuotaState,
 }
 
 /// What a caller does next.
 pub(super) enum Step<'l> {
     Answered(Answer),
-    /// It is this caller's turn to send these calls.
-    Lead(Turn<'l>, Vec<Waiting>),
+    /// It is this caller's turn to send the calls that wait.
+    Lead(Turn<'l>),
 }
 
-/// The right to send the lane's next exchange; given back when dropped.
-pub(super) struct Turn<'l>(&'l Lane);
+/// The right to send the lane's next exchange, with the calls that go in it.
+pub(super) struct Turn<'l> {
+    lane: &'l Lane,
+    calls: Vec<Waiting>,
+}
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.0.state.lock().busy = false;
-        self.0.turn.notify_all();
+        self.answer(|_, _| Some(Answer::Failed(ErrorKind::OutcomeUnknown)));
+        self.lane.state.lock().busy = false;
+        self.lane.turn.notify_all();
     }
 }
 
 impl Lane {
-    pub(super) fn new(key: BucketKey, lease: LeaseId) -> Self {
+    pub(super) fn new(key: BucketKey, lease: LeaseId, pid: u32) -> Self {
         let state = State {
             busy: false,
             holding: Holding::new(key, lease, 0),
             queue: VecDeque::new(),
             answers: HashMap::new(),
+            gone: HashSet::new(),
             tickets: 0,
             negative: None,
             known: None,
         };
-        Self { key, state: Mutex::new(state), turn: Condvar::new() }
+        Self { key, pid, recent: AtomicBool::new(true), state: Mutex::new(state), turn: Condvar::new() }
     }
 
     /// Puts a call into the queue.
-    pub(super) fn enqueue(&self, units: Units, hold: bool) -> u64 {
+    pub(super) fn enqueue(&self, units: Units, hold: bool, terms: &Terms, period_end: Timestamp) -> Ticket {
         let mut state = self.state.lock();
+        state.learn(terms, period_end);
         state.tickets += 1;
-        let ticket = state.tickets;
-        state.queue.push_back(Waiting { ticket, units, hold });
-        ticket
+        let number = state.tickets;
+        state.queue.push_back(Waiting { ticket: number, units, hold });
+        Ticket { number, deadline: Instant::now() + TURN_TIMEOUT }
     }
 
     /// Waits until the call is answered, or until it is its caller's turn to send.
-    pub(super) fn next_step(&self, ticket: u64) -> Result<Step<'_>, Error> {
+    pub(super) fn next_step(&self, ticket: &Ticket) -> Result<Step<'_>, Error> {
         let mut state = self.state.lock();
         loop {
-            if let Some(answer) = state.answers.remove(&ticket) {
+            if let Some(answer) = state.answers.remove(&ticket.number) {
                 return Ok(Step::Answered(answer));
             }
             if !state.busy {
                 state.busy = true;
                 let calls = state.front();
-                return Ok(Step::Lead(Turn(self), calls));
+                return Ok(Step::Lead(Turn { lane: self, calls }));
             }
-            if self.turn.wait_for(&mut state, TURN_TIMEOUT).timed_out()
-                && !state.answers.contains_key(&ticket)
-            {
-                state.queue.retain(|call| call.ticket != ticket);
+            let timed_out = self.turn.wait_until(&mut state, ticket.deadline).timed_out();
+            if timed_out && state.busy && !state.answers.contains_key(&ticket.number) {
+                state.give_up(ticket.number);
                 return Err(overdue());
             }
         }
     }
 
-    /// Waits for the turn alone.
+    /// Waits for the turn alone, with no calls.
     pub(super) fn take_turn(&self) -> Result<Turn<'_>, Error> {
+        let deadline = Instant::now() + TURN_TIMEOUT;
         let mut state = self.state.lock();
         while state.busy {
-            if self.turn.wait_for(&mut state, TURN_TIMEOUT).timed_out() && state.busy {
+            if self.turn.wait_until(&mut state, deadline).timed_out() && state.busy {
                 return Err(overdue());
             }
         }
         state.busy = true;
-        Ok(Turn(self))
+        Ok(Turn { lane: self, calls: Vec::new() })
     }
 
-    /// A refusal that answers for the store, if `units` are more than was left and the configuration is not newer.
-    pub(super) fn refusal(&self, units: Units, ver: ConfigVersion) -> Option<(Reason, QuotaState)> {
+    /// The turn, if nobody has it.
+    pub(super) fn try_turn(&self) -> Option<Turn<'_>> {
+        let mut state = self.state.lock();
+        (!std::mem::replace(&mut state.busy, true)).then(|| Turn { lane: self, calls: Vec::new() })
+    }
+
+    /// A refusal that answers for the store: units are more than was left, and the configuration is not newer.
+    pub(super) fn refusal(
+        &self,
+        units: Units,
+        ver: ConfigVersion,
+        now: Timestamp,
+    ) -> Option<(Reason, QuotaState)> {
         let negative = self.state.lock().negative?;
-        let holds = monotonic_micros() < negative.until_us
-            && ver <= negative.ver
-            && units.signed() > negative.available;
+        // A clock that was set back ends it too.
+        let age_us = now.micros_since(negative.since);
+        let holds =
+            (0..NEGATIVE_US).contains(&age_us) && ver <= negative.ver && units.signed() > negative.available;
         holds.then_some((negative.reason, negative.state))
     }
 
@@ -152,18 +204,43 @@ impl Lane {
     }
 
     pub(super) fn has_news(&self) -> bool {
-        let state = self.state.lock();
-        state.holding.has_news() || state.holding.reserved() > 0
+        self.state.lock().holding.has_news()
     }
 
-    /// Whether the store knows this lease.
-    pub(super) fn is_used(&self) -> bool {
+    /// Whether the store may know this lease.
+    pub(super) fn was_used(&self) -> bool {
+        self.state.lock().holding.messages() > 0
+    }
+
+    /// Whether nothing of it would be lost with it.
+    pub(super) fn is_clean(&self) -> bool {
         let state = self.state.lock();
-        state.holding.counters() != &Counters::default()
+        let waits = state.busy || !state.queue.is_empty() || !state.answers.is_empty();
+        !waits && !state.holding.has_news() && state.holding.reserved() == 0
+    }
+
+    /// How many calls wait to be sent.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.state.lock().queue.len()
+    }
+
+    pub(super) fn note_use(&self) {
+        self.recent.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was used since this was last asked.
+    pub(super) fn was_recent(&self) -> bool {
+        self.recent.swap(false, Ordering::Relaxed)
     }
 
     pub(super) fn lease(&self) -> LeaseId {
         self.state.lock().holding.id()
+    }
+
+    /// The end of the bucket's period, once a call has named it.
+    pub(super) fn period_end(&self) -> Option<Timestamp> {
+        self.state.lock().known.as_ref().map(|(_, end)| *end)
     }
 
     /// Does something with what is in hand. Units that come back end a refusal at once.
@@ -175,6 +252,13 @@ impl Lane {
 }
 
 impl State {
+    /// Keeps the newest configuration: calls that wait together may have been judged by different ones.
+    fn learn(&mut self, terms: &Terms, period_end: Timestamp) {
+        if self.known.as_ref().is_none_or(|(known, _)| known.ver < terms.ver) {
+            self.known = Some((terms.clone(), period_end));
+        }
+    }
+
     /// The calls at the head of the queue that can go in one message: they all use, or all hold.
     fn front(&mut self) -> Vec<Waiting> {
         let hold = self.queue.front().is_some_and(|call| call.hold);
@@ -183,35 +267,62 @@ impl State {
         let count = together.count();
         self.queue.drain(..count).collect()
     }
+
+    /// A caller stops waiting: its call leaves the queue, or is given back when its answer comes.
+    fn give_up(&mut self, ticket: u64) {
+        let waiting = self.queue.len();
+        self.queue.retain(|call| call.ticket != ticket);
+        if self.queue.len() == waiting {
+            self.gone.insert(ticket);
+        }
+    }
 }
 
 impl Turn<'_> {
     /// The lane whose turn this is.
     pub(super) fn lane(&self) -> &Lane {
-        self.0
+        self.lane
     }
 
-    pub(super) fn request(&self, ask: Ask) -> ExchangeRequest {
-        let mut state = self.0.state.lock();
-        state.known = Some((ask.terms.clone(), ask.period_end));
-        state.holding.next(ask)
+    /// The amounts of the calls that go in the exchange.
+    pub(super) fn demand(&self) -> Vec<Units> {
+        self.calls.iter().map(|call| call.units).collect()
     }
 
-    /// A message without demand that reports use and returns what is in hand; `None` from a lane that never asked.
-    pub(super) fn report(
+    /// Whether the calls' units are to be held.
+    pub(super) fn holds(&self) -> bool {
+        self.calls.iter().any(|call| call.hold)
+    }
+
+    /// Tells the lane which configuration a call was judged by.
+    pub(super) fn learn(&self, terms: &Terms, period_end: Timestamp) {
+        self.lane.state.lock().learn(terms, period_end);
+    }
+
+    /// The next message; `None` from a lane that no call has told its configuration.
+    pub(super) fn request(
         &self,
+        demand: Vec<Units>,
+        consume: bool,
         nonce: Nonce,
         hint: Timestamp,
-        ttl_ms: i64,
-        last: bool,
     ) -> Option<ExchangeRequest> {
-        let mut state = self.0.state.lock();
+        let mut state = self.lane.state.lock();
+        let (terms, period_end) = state.known.clone()?;
+        let (rate, last_message, ttl_ms) = (0, false, LEASE_TTL_MS);
+        let ask = Ask { terms, period_end, demand, consume, rate, last_message, ttl_ms, hint, nonce };
+        Some(state.holding.next(ask))
+    }
+
+    /// A message without demand that reports use and returns what is in hand. `last` ends the lease, unless units are
+    /// still reserved.
+    pub(super) fn report(&self, last: bool, nonce: Nonce, hint: Timestamp) -> Option<ExchangeRequest> {
+        let mut state = self.lane.state.lock();
         let (terms, period_end) = state.known.clone()?;
         state.holding.give_back();
         let last_message = last && state.holding.reserved() == 0;
-        let demand = Vec::new();
-        let ask =
-            Ask { terms, period_end, demand, consume: false, rate: 0, last_message, ttl_ms, hint, nonce };
+        let (demand, consume, rate, ttl_ms) = (Vec::new(), false, 0, LEASE_TTL_MS);
+        let ask = Ask { terms, period_end, demand, consume, rate, last_message, ttl_ms, hint, nonce };
         Some(state.holding.next(ask))
     }
 
@@ -222,44 +333,56 @@ impl Turn<'_> {
         reply: &Reply,
         renew: impl FnOnce(bool) -> Result<LeaseId, Error>,
     ) -> Result<usize, Renewed> {
-        let mut state = self.0.state.lock();
+        let mut state = self.lane.state.lock();
         let (clone, unreported) = match state.holding.accept(reply) {
-            Accepted::Served(calls) => return Ok(calls),
+            Accepted::Served(calls) => {
+                // What is left is less now than a refusal from before says.
+                if calls > 0 {
+                    state.negative = None;
+                }
+                return Ok(calls);
+            }
             Accepted::Ignored => return Ok(0),
             Accepted::NewHolder { unreported } => (true, unreported),
             Accepted::NewLife { unreported } => (false, unreported),
         };
+        // Another lock is taken for the new lease; this one is not held over it.
         drop(state);
         let lease = renew(clone).map_err(|error| Renewed(Some(error)))?;
-        self.0.state.lock().holding = Holding::new(self.0.key, lease, unreported);
+        self.lane.state.lock().holding = Holding::new(self.lane.key, lease, unreported);
         Err(Renewed(None))
     }
 
     /// Remembers a refusal for a moment.
-    pub(super) fn note_refusal(&self, reason: Reason, ver: ConfigVersion, state: QuotaState) {
+    pub(super) fn note_refusal(&self, reason: Reason, ver: ConfigVersion, state: QuotaState, now: Timestamp) {
         let available = match reason {
             Reason::Exhausted => 0,
             Reason::Insufficient(units) => units,
             _ => return,
         };
-        let until_us = monotonic_micros() + NEGATIVE_US;
-        self.0.state.lock().negative = Some(Negative { reason, available, ver, until_us, state });
+        self.lane.state.lock().negative = Some(Negative { reason, available, ver, since: now, state });
     }
 
-    /// Answers calls; what is not answered goes back to the head of the queue.
-    pub(super) fn answer(&self, calls: Vec<Waiting>, mut answer: impl FnMut(usize) -> Option<Answer>) {
-        let mut state = self.0.state.lock();
+    /// Answers the turn's calls, by place and units; those that are not answered go back to the head of the queue. Units
+    /// of callers that have gone meanwhile are in hand again.
+    pub(super) fn answer(&mut self, mut answer: impl FnMut(usize, Units) -> Option<Answer>) {
+        let mut state = self.lane.state.lock();
         let mut back = Vec::new();
-        for (i, call) in calls.into_iter().enumerate() {
-            match answer(i) {
+        for (i, call) in self.calls.drain(..).enumerate() {
+            let gone = state.gone.remove(&call.ticket);
+            match answer(i, call.units) {
                 Some(answer) => {
-                    if call.hold
-                        && let Answer::Served(..) = answer
-                    {
-                        state.holding.reserve(call.units.signed());
+                    let served = matches!(answer, Answer::Served(..));
+                    match (served, call.hold, gone) {
+                        (true, true, false) => drop(state.holding.reserve(call.units.signed())),
+                        (true, false, true) => drop(state.holding.refund(call.units.signed())),
+                        _ => {}
                     }
-                    state.answers.insert(call.ticket, answer);
+                    if !gone {
+                        state.answers.insert(call.ticket, answer);
+                    }
                 }
+                None if gone => {}
                 None => back.push(call),
             }
         }
@@ -269,7 +392,7 @@ impl Turn<'_> {
     }
 }
 
-/// The lease was replaced; try again.
+/// The lease was replaced: send again. Or it could not be.
 pub(super) struct Renewed(pub(super) Option<Error>);
 
 /// The numbers of a reply.
@@ -288,3 +411,6 @@ pub(super) fn quota_state(key: &BucketKey, reply: &Reply) -> QuotaState {
 fn overdue() -> Error {
     Error::new(ErrorKind::StoreTimeout, "the usage store did not answer in time; try again")
 }
+
+#[cfg(test)]
+mod tests;

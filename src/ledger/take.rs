@@ -1,19 +1,17 @@
 //! The way of one call through its limits: rates, then quotas, all or none.
 
+use super::Ledger;
 use super::call::{Outcome, QuotaState, QuotaUse, RateUse, Refusal, RefusedBy, TakeCall, Taken};
-use super::lane::{Answer, Renewed, Step, Turn, Waiting, quota_state};
+use super::lane::{Answer, Elsewhere, Lane, Renewed, Step, Turn, quota_state};
 use super::reservation::HeldLine;
-use super::{LEASE_TTL_MS, Ledger};
 use crate::clock::Timestamp;
 use crate::decision::ChargedUnits;
 use crate::error::{Error, ErrorKind};
 use crate::limit::batch::{Batch, Item, ItemReply, Request};
 use crate::limit::gcra::RateVerdict;
-use crate::limit::holder::Ask;
 use crate::limit::period::Window;
-use crate::limit::{Attempt, BucketKey, Lane as LaneKind, LeaseId, Reason, Units};
+use crate::limit::{Attempt, BucketKey, Lane as LaneKind, LeaseId, Reason, Reply, Terms, Units};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// A lease that turns out to be another's is replaced at most so often in one call.
 pub(super) const RENEWALS_MAX: u32 = 4;
@@ -22,8 +20,8 @@ pub(super) const RENEWALS_MAX: u32 = 4;
 pub(super) enum Tried {
     Taken(Box<TakenQuotas>),
     Refused(RefusedBy, Vec<QuotaState>),
-    /// The store's time lies in another period of the quota at this place.
-    Moved(usize, Timestamp),
+    /// The quota at this place is not to be had from this bucket at the store's time.
+    Moved(usize, Elsewhere),
 }
 
 /// What was taken.
@@ -37,14 +35,18 @@ pub(super) struct TakenQuotas {
     pub(super) delay_ms: u64,
 }
 
-impl TakenQuotas {
-    pub(super) fn join(&mut self, other: Self) {
-        self.states.extend(other.states);
-        self.charges.extend(other.charges);
-        self.held.extend(other.held);
-        self.replayed |= other.replayed;
-        self.attempt = self.attempt.or(other.attempt);
-        self.delay_ms = self.delay_ms.max(other.delay_ms);
+/// The quotas of a call at one instant: which window and bucket each belongs to.
+pub(super) struct Placed {
+    pub(super) windows: Vec<Window>,
+    pub(super) keys: Vec<BucketKey>,
+}
+
+impl Placed {
+    pub(super) fn new(call: &TakeCall, now: Timestamp) -> Self {
+        let windows: Vec<Window> = call.quotas.iter().map(|quota| quota.period.window_at(now)).collect();
+        let keys =
+            call.quotas.iter().zip(&windows).map(|(quota, window)| bucket_key(quota, window)).collect();
+        Self { windows, keys }
     }
 }
 
@@ -60,7 +62,6 @@ impl Ledger {
     }
 
     fn take_or_hold(&self, call: &TakeCall, hold: bool) -> Result<(Outcome, Vec<HeldLine>), Error> {
-        self.check_process()?;
         let mut rates = Vec::with_capacity(call.rates.len());
         for (i, rate) in call.rates.iter().enumerate() {
             let verdict =
@@ -73,15 +74,13 @@ impl Ledger {
             }
         }
         let tried = self.take_quotas(call, &mut rates, hold);
-        if !matches!(tried, Ok(Tried::Taken(_))) {
+        let charged = matches!(&tried, Ok(Tried::Taken(taken)) if !taken.replayed);
+        if !charged {
             give_back_rates(&call.rates, call.rates.len());
         }
         Ok(match tried? {
             Tried::Taken(taken) => {
                 let TakenQuotas { states, charges, held, replayed, attempt, delay_ms } = *taken;
-                if replayed {
-                    give_back_rates(&call.rates, call.rates.len());
-                }
                 let taken = Taken { rates, quotas: states, charges, replayed, attempt, delay_ms };
                 (Outcome::Taken(taken), held)
             }
@@ -92,9 +91,19 @@ impl Ledger {
 
     /// Tries with the periods of the call's time, and once more with those of the store's if that lies elsewhere.
     fn take_quotas(&self, call: &TakeCall, rates: &mut [RateVerdict], hold: bool) -> Result<Tried, Error> {
-        let tried = self.try_quotas(call, rates, hold, call.now)?;
-        match tried {
-            Tried::Moved(_, now) => self.try_quotas(call, rates, hold, now),
+        let placed = Placed::new(call, call.now);
+        let tried = self.try_quotas(call, rates, &placed, hold)?;
+        let Tried::Moved(_, elsewhere) = tried else { return Ok(tried) };
+        let again = Placed::new(call, elsewhere.now);
+        if elsewhere.closed && again.keys == placed.keys {
+            return Err(begun_anew());
+        }
+        match self.try_quotas(call, rates, &again, hold)? {
+            Tried::Moved(_, elsewhere) if elsewhere.closed => Err(begun_anew()),
+            Tried::Moved(i, elsewhere) => {
+                self.warn_of_clock(elsewhere.now, "a call fell out of its period twice; compare the clocks");
+                Ok(Tried::Moved(i, elsewhere))
+            }
             tried => Ok(tried),
         }
     }
@@ -103,188 +112,190 @@ impl Ledger {
         &self,
         call: &TakeCall,
         rates: &mut [RateVerdict],
+        placed: &Placed,
         hold: bool,
-        now: Timestamp,
     ) -> Result<Tried, Error> {
-        let windows: Vec<Window> = call.quotas.iter().map(|quota| quota.period.window_at(now)).collect();
-        let keys: Vec<BucketKey> =
-            call.quotas.iter().zip(&windows).map(|(quota, window)| bucket_key(quota, window)).collect();
-        for (i, (quota, key)) in call.quotas.iter().zip(&keys).enumerate() {
-            if let Some(refused) = self.known_refusal(quota, key, i, call.operation.is_some())? {
+        for (i, (quota, key)) in call.quotas.iter().zip(&placed.keys).enumerate() {
+            if let Some(refused) = self.known_refusal(call, quota, key, i)? {
                 return Ok(refused);
             }
         }
         let strict_rates = call.rates.iter().any(|rate| rate.local.is_none());
-        let charged = call.quotas.iter().filter(|quota| quota.units > Units::ZERO).count();
-        let slow = call.quotas.iter().any(|quota| quota.slow.is_some());
-        match (charged, strict_rates || slow, &call.operation) {
-            (0, false, _) => Ok(Tried::Taken(Box::default())),
-            (1, false, None) => self.take_one(call, &keys, &windows, hold),
-            _ if self.atomic => self.take_together(call, rates, &keys, &windows, hold),
-            _ => self.take_in_turn(call, rates, &keys, &windows, hold),
+        let mut charged = call.quotas.iter().enumerate().filter(|(_, quota)| quota.units > Units::ZERO);
+        let first = charged.next();
+        let several = charged.next().is_some() || strict_rates;
+        match first {
+            None if !several => Ok(Tried::Taken(Box::default())),
+            Some((i, quota)) if !several && quota.slow.is_none() && call.operation.is_none() => {
+                self.take_one(call, quota, i, placed, hold)
+            }
+            _ if self.atomic => self.take_together(call, rates, placed, hold),
+            _ => self.take_in_turn(call, rates, placed, hold),
         }
     }
 
     /// What can be refused without an exchange: a fresh refusal, or a limit that blocks free calls too when exhausted.
     fn known_refusal(
         &self,
+        call: &TakeCall,
         quota: &QuotaUse,
         key: &BucketKey,
         index: usize,
-        keyed: bool,
     ) -> Result<Option<Tried>, Error> {
         if quota.units == Units::ZERO {
-            let rows = self.read(&[key.limit_id], key.period_start, key.period_start.plus_micros(1))?;
-            let full = rows.iter().find(|(row, _)| row.key == *key).filter(|(row, _)| {
-                quota.terms.cap.is_some_and(|cap| row.bucket.charged >= cap.signed().max(1))
-                    || quota.terms.cap == Some(Units::ZERO)
-            });
-            return Ok(full.map(|(row, _)| {
-                let state = QuotaState {
-                    window: Window { start: key.period_start, end: row.bucket.period_end },
-                    charged: row.bucket.charged,
-                    confirmed: row.bucket.confirmed,
-                    cap: row.bucket.cap_in_force(),
-                    included: row.bucket.included,
-                    lane: LaneKind::Strict,
-                    slow: false,
-                };
-                Tried::Refused(RefusedBy::Quota(index, Reason::Exhausted), vec![state])
-            }));
+            return self.blocking_refusal(quota, key, index);
         }
         // A keyed call may have been charged already: only the store knows. And a slow source may have room.
-        if keyed || quota.slow.is_some() {
+        if call.operation.is_some() || quota.slow.is_some() {
             return Ok(None);
         }
-        let refusal = self.lane(*key).refusal(quota.units, quota.terms.ver);
+        let refusal = self.lane(*key)?.refusal(quota.units, quota.terms.ver, call.now);
         Ok(refusal.map(|(reason, state)| Tried::Refused(RefusedBy::Quota(index, reason), vec![state])))
+    }
+
+    fn blocking_refusal(
+        &self,
+        quota: &QuotaUse,
+        key: &BucketKey,
+        index: usize,
+    ) -> Result<Option<Tried>, Error> {
+        let Some(cap) = quota.terms.cap else { return Ok(None) };
+        let rows = self.read(&[key.limit_id], key.period_start, key.period_start.plus_micros(1))?;
+        let row = rows.iter().map(|(row, _)| row).find(|row| row.key == *key);
+        let bonus = row.map_or(0, |row| row.bucket.bonus);
+        let (charged, confirmed) = row.map_or((0, 0), |row| (row.bucket.charged, row.bucket.confirmed));
+        if charged < cap.signed() + bonus {
+            return Ok(None);
+        }
+        let state = QuotaState {
+            window: Window {
+                start: key.period_start,
+                end: row.map_or_else(
+                    || quota.period.window_at(key.period_start).end,
+                    |row| row.bucket.period_end,
+                ),
+            },
+            charged,
+            confirmed,
+            cap: Some(cap.signed() + bonus),
+            included: quota.terms.included,
+            lane: LaneKind::Strict,
+            slow: false,
+        };
+        Ok(Some(Tried::Refused(RefusedBy::Quota(index, Reason::Exhausted), vec![state])))
     }
 
     /// One quota, no operation id: calls that wait for the same bucket go together.
     pub(super) fn take_one(
         &self,
         call: &TakeCall,
-        keys: &[BucketKey],
-        windows: &[Window],
+        quota: &QuotaUse,
+        index: usize,
+        placed: &Placed,
         hold: bool,
     ) -> Result<Tried, Error> {
-        let charged = call.quotas.iter().zip(keys).zip(windows).enumerate();
-        let Some((index, ((quota, key), window))) =
-            charged.into_iter().find(|(_, ((q, _), _))| q.units > Units::ZERO)
-        else {
+        let (Some(key), Some(window)) = (placed.keys.get(index), placed.windows.get(index)) else {
             return Ok(Tried::Taken(Box::default()));
         };
-        let lane = self.lane(*key);
-        let ticket = lane.enqueue(quota.units, hold);
+        let lane = self.lane(*key)?;
+        match self.ask_lane(&lane, &quota.terms, window.end, call.now, quota.units, hold)? {
+            Answer::Served(state, lease) => {
+                let mut taken = TakenQuotas { states: vec![state], ..TakenQuotas::default() };
+                taken.charges.push(ChargedUnits { bucket: *key, life: lease.life, units: quota.units.get() });
+                if hold {
+                    taken.held.push(quota.held(lane, lease));
+                }
+                Ok(Tried::Taken(Box::new(taken)))
+            }
+            Answer::Refused(reason, state) => {
+                Ok(Tried::Refused(RefusedBy::Quota(index, reason), vec![state]))
+            }
+            Answer::Moved(elsewhere) => Ok(Tried::Moved(index, elsewhere)),
+            Answer::Failed(kind) => Err(Error::new(kind, "the usage store did not answer; try again")),
+        }
+    }
+
+    /// Waits in the lane, and sends when it is this caller's turn, until the call is answered.
+    pub(super) fn ask_lane(
+        &self,
+        lane: &Lane,
+        terms: &Terms,
+        period_end: Timestamp,
+        now: Timestamp,
+        units: Units,
+        hold: bool,
+    ) -> Result<Answer, Error> {
+        let ticket = lane.enqueue(units, hold, terms, period_end);
         let mut renewals = 0;
         loop {
-            let (turn, calls) = match lane.next_step(ticket)? {
-                Step::Lead(turn, calls) => (turn, calls),
-                Step::Answered(Answer::Served(state, lease)) => {
-                    let charges =
-                        vec![ChargedUnits { bucket: *key, life: lease.life, units: quota.units.get() }];
-                    let line = HeldLine::new(Arc::clone(&lane), lease, quota.units, quota.terms.clone());
-                    let held = if hold { vec![line] } else { Vec::new() };
-                    return Ok(Tried::Taken(Box::new(TakenQuotas {
-                        states: vec![state],
-                        charges,
-                        held,
-                        ..Default::default()
-                    })));
-                }
-                Step::Answered(Answer::Refused(reason, state)) => {
-                    return Ok(Tried::Refused(RefusedBy::Quota(index, reason), vec![state]));
-                }
-                Step::Answered(Answer::Moved(now)) => return Ok(Tried::Moved(index, now)),
-                Step::Answered(Answer::Failed(kind)) => {
-                    return Err(Error::new(kind, "the usage store did not answer; try again"));
-                }
-            };
-            renewals += 1;
-            self.lead(&turn, calls, quota, window, renewals > RENEWALS_MAX)?;
+            match lane.next_step(&ticket)? {
+                Step::Answered(answer) => return Ok(answer),
+                Step::Lead(turn) => renewals += u32::from(self.lead(turn, now, renewals >= RENEWALS_MAX)),
+            }
         }
     }
 
-    /// Sends the waiting calls in one exchange and answers them.
-    fn lead(
-        &self,
-        turn: &Turn<'_>,
-        calls: Vec<Waiting>,
-        quota: &QuotaUse,
-        window: &Window,
-        give_up: bool,
-    ) -> Result<(), Error> {
-        let hold = calls.iter().any(|call| call.hold);
-        let demand = calls.iter().map(|call| call.units).collect();
-        let request = turn.request(self.ask(quota, window, demand, !hold)?);
-        let batch = single(Request::Exchange(request));
-        let reply = match self.exchange(&batch) {
+    /// Sends the calls that wait in one exchange and answers them. Whether the lease had to be replaced: then they wait
+    /// again, or fail if that is to be the last try.
+    fn lead(&self, mut turn: Turn<'_>, now: Timestamp, last_try: bool) -> bool {
+        let failed = |kind| move |_: usize, _: Units| Some(Answer::Failed(kind));
+        let sent = self.nonce().and_then(|nonce| {
+            let request = turn.request(turn.demand(), !turn.holds(), nonce, self.hint());
+            let reply = self.exchange(&single(Request::Exchange(request.ok_or_else(foreign_answer)?)))?;
+            match reply.items.first() {
+                Some(ItemReply::Exchange(reply)) => Ok(*reply),
+                _ => Err(foreign_answer()),
+            }
+        });
+        let reply = match sent {
             Ok(reply) => reply,
             Err(error) => {
-                let kind = error.kind();
-                turn.answer(calls, |_| Some(Answer::Failed(kind)));
-                return Ok(());
+                turn.answer(failed(error.kind()));
+                return false;
             }
         };
-        let Some(ItemReply::Exchange(reply)) = reply.items.first() else {
-            turn.answer(calls, |_| Some(Answer::Failed(ErrorKind::StoreCallback)));
-            return Ok(());
-        };
-        self.note_time(reply.now);
-        let served = match turn.accept(reply, |clone| self.next_lease(clone)) {
-            Ok(served) => served,
-            Err(Renewed(failure)) => {
-                let failed =
-                    failure.map(|error| error.kind()).or(give_up.then_some(ErrorKind::StoreUnavailable));
-                turn.answer(calls, |_| failed.map(Answer::Failed));
-                return Ok(());
+        self.note_time(&reply);
+        match turn.accept(&reply, |cloned| self.next_lease(cloned)) {
+            Ok(served) => {
+                answer_calls(&mut turn, &reply, served, now);
+                false
             }
-        };
-        let state = quota_state(&turn.lane().key, reply);
-        let lease = turn.lane().lease();
-        if served < calls.len() {
-            turn.note_refusal(reply.reason, reply.ver, state);
+            Err(Renewed(Some(error))) => {
+                turn.answer(failed(error.kind()));
+                false
+            }
+            Err(Renewed(None)) => {
+                let answer = last_try.then_some(Answer::Failed(ErrorKind::StoreUnavailable));
+                turn.answer(|_, _| answer);
+                true
+            }
         }
-        turn.answer(calls, |i| match reply.reason {
+    }
+}
+
+/// Answers the calls of an exchange: a prefix is served, the first after it is refused for the reply's reason, and those
+/// behind it that the same reason covers; smaller ones may fit, and are sent again.
+fn answer_calls(turn: &mut Turn<'_>, reply: &Reply, served: usize, now: Timestamp) {
+    let state = quota_state(&turn.lane().key, reply);
+    let lease = turn.lane().lease();
+    let refused = turn.demand().get(served).copied();
+    if refused.is_some() {
+        turn.note_refusal(reply.reason, reply.ver, state, now);
+    }
+    let elsewhere = Elsewhere::of(reply.reason, reply.now);
+    turn.answer(|i, units| {
+        let covered = match reply.reason {
+            Reason::Exhausted => true,
+            Reason::Insufficient(left) => units.signed() > left,
+            _ => Some(units) == refused,
+        };
+        match elsewhere {
             _ if i < served => Some(Answer::Served(state, lease)),
-            Reason::WrongPeriod => Some(Answer::Moved(reply.now)),
-            // The first that did not fit is refused; a smaller one behind it may fit, and asks again.
-            reason if i == served => Some(Answer::Refused(reason, state)),
-            _ => None,
-        });
-        Ok(())
-    }
-
-    pub(super) fn ask(
-        &self,
-        quota: &QuotaUse,
-        window: &Window,
-        demand: Vec<Units>,
-        consume: bool,
-    ) -> Result<Ask, Error> {
-        Ok(Ask {
-            terms: quota.terms.clone(),
-            period_end: window.end,
-            demand,
-            consume,
-            rate: 0,
-            last_message: false,
-            ttl_ms: LEASE_TTL_MS,
-            hint: self.hint(),
-            nonce: self.nonce()?,
-        })
-    }
-
-    pub(super) fn next_lease(&self, clone: bool) -> Result<LeaseId, Error> {
-        if clone {
-            self.renew_holder()?;
+            Some(elsewhere) => Some(Answer::Moved(elsewhere)),
+            None if reply.reason == Reason::None => Some(Answer::Failed(ErrorKind::StoreCallback)),
+            None => covered.then_some(Answer::Refused(reply.reason, state)),
         }
-        Ok(self.new_lease())
-    }
-
-    pub(super) fn note_time(&self, now: Timestamp) {
-        self.hint_us.fetch_max(now.as_micros(), Ordering::Relaxed);
-    }
+    });
 }
 
 /// A strict rate before the store has judged it.
@@ -312,3 +323,29 @@ pub(super) fn bucket_key(quota: &QuotaUse, window: &Window) -> BucketKey {
 pub(super) fn single(request: Request) -> Batch {
     Batch { items: vec![Item { group: None, request }], ..Batch::default() }
 }
+
+impl QuotaUse {
+    /// What a reservation holds of it.
+    pub(super) fn held(&self, lane: Arc<Lane>, lease: LeaseId) -> HeldLine {
+        HeldLine::new(lane, lease, self.units, self.terms.clone(), self.record_overrun)
+    }
+}
+
+/// The limit began anew with a newer configuration than this process has.
+fn begun_anew() -> Error {
+    Error::new(
+        ErrorKind::StoreUnavailable,
+        "the limit has just begun anew with another configuration; try again",
+    )
+}
+
+pub(super) fn foreign_answer() -> Error {
+    Error::new(ErrorKind::StoreCallback, "the usage store answered another request")
+}
+
+pub(super) fn renewed_too_often() -> Error {
+    Error::new(ErrorKind::StoreUnavailable, "another process uses this one's leases; try again")
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,19 +2,16 @@
 
 use super::Ledger;
 use super::call::{KeyedCall, QuotaState, RateUse, RefusedBy, TakeCall};
-use super::lane::{Lane, Renewed, Turn, quota_state};
-use super::reservation::HeldLine;
-use super::take::{RENEWALS_MAX, TakenQuotas, Tried};
-use crate::clock::Timestamp;
+use super::lane::{Elsewhere, Lane, Renewed, Turn, quota_state};
+use super::take::{Placed, RENEWALS_MAX, TakenQuotas, Tried, foreign_answer, renewed_too_often};
 use crate::code::Code;
 use crate::decision::ChargedUnits;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::limit::batch::{Act, ActOutcome, Batch, BatchReply, Item, ItemReply, Request};
-use crate::limit::gcra::{RateRequest, RateVerdict};
-use crate::limit::period::Window;
+use crate::limit::gcra::{RateReply, RateRequest, RateVerdict};
 use crate::limit::{
-    Attempt, BucketKey, Fingerprint, LimitId, Operation, OperationKey, OperationLine, OperationOutcome,
-    Reason, Units,
+    Attempt, Fingerprint, LimitId, Operation, OperationKey, OperationLine, OperationOutcome, Reason, Reply,
+    Units,
 };
 use std::sync::Arc;
 
@@ -27,151 +24,148 @@ impl Ledger {
         &self,
         call: &TakeCall,
         rates: &mut [RateVerdict],
-        keys: &[BucketKey],
-        windows: &[Window],
+        placed: &Placed,
         hold: bool,
     ) -> Result<Tried, Error> {
         let attempt = Attempt::from_bytes(*self.nonce()?.as_bytes());
-        let lanes: Vec<Arc<Lane>> = keys.iter().map(|key| self.lane(*key)).collect();
+        let operation =
+            call.operation.as_ref().map(|keyed| operation(keyed, call, placed, attempt, Vec::new()));
+        let lanes = self.lanes_of(call, placed)?;
         for _ in 0..RENEWALS_MAX {
             let turns = turns(&lanes)?;
-            let mut sent = Sent::default();
-            for (i, (quota, window)) in call.quotas.iter().zip(windows).enumerate() {
-                if quota.units == Units::ZERO {
-                    continue;
-                }
-                let Some(turn) = turn_of(&turns, keys, i) else { continue };
-                let keyed = call.operation.is_some();
-                let request = turn.request(self.ask(quota, window, vec![quota.units], !hold && !keyed)?);
-                let group = u16::try_from(i).ok().filter(|_| quota.slow.is_some());
-                sent.push(Part::Quota(i), group, Request::Exchange(request));
-                if let Some(slow) = &quota.slow {
-                    let (limit_id, ver, rate) = (slow.limit_id, slow.ver, slow.rate);
-                    sent.push(
-                        Part::Slow(i),
-                        group,
-                        Request::Rate(RateRequest { limit_id, ver, rate, amount: quota.units }),
-                    );
-                }
-            }
-            sent.push_strict_rates(&call.rates);
-            let act = match &call.operation {
-                Some(keyed) => Act::Charge(operation(keyed, call, keys, windows, attempt, Vec::new())),
-                None => Act::None,
-            };
+            let sent = self.build(call, &turns, placed, !hold && operation.is_none())?;
+            let act = operation.clone().map_or(Act::None, Act::Charge);
             let batch = Batch { items: sent.items, atomic: true, act };
             let reply = self.exchange(&batch)?;
-            let answered = self.accept_all(call, &turns, keys, &sent.parts, &reply, rates)?;
-            let Some(answered) = answered else { continue };
-            return self.conclude(call, &lanes, answered, reply.outcome, attempt, hold);
+            let Some(answered) = self.accept_all(&turns, &sent.parts, &reply, call)? else { continue };
+            for (i, reply) in &answered.rates {
+                rates.iter_mut().skip(*i).take(1).for_each(|slot| *slot = reply.verdict);
+            }
+            return conclude(call, &lanes, &answered, reply.outcome, attempt, hold);
         }
-        Err(Error::new(ErrorKind::StoreUnavailable, "another process uses this one's leases; try again"))
+        Err(renewed_too_often())
+    }
+
+    /// The lanes of the quotas that are charged, each with its place in the call.
+    fn lanes_of(&self, call: &TakeCall, placed: &Placed) -> Result<Vec<(usize, Arc<Lane>)>, Error> {
+        let charged = call.quotas.iter().zip(&placed.keys).enumerate();
+        let charged = charged.filter(|(_, (quota, _))| quota.units > Units::ZERO);
+        charged.map(|(i, (_, key))| Ok((i, self.lane(*key)?))).collect()
+    }
+
+    /// The requests: each charged quota, with its slow source as the alternative, then the strict rates.
+    fn build(
+        &self,
+        call: &TakeCall,
+        turns: &[(usize, Turn<'_>)],
+        placed: &Placed,
+        consume: bool,
+    ) -> Result<Sent, Error> {
+        let mut sent = Sent::default();
+        for (i, quota) in call.quotas.iter().enumerate() {
+            let Some((_, turn)) = turns.iter().find(|(place, _)| *place == i) else { continue };
+            let Some(window) = placed.windows.get(i) else { continue };
+            turn.learn(&quota.terms, window.end);
+            let request = turn.request(vec![quota.units], consume, self.nonce()?, self.hint());
+            let request = Request::Exchange(request.ok_or_else(foreign_answer)?);
+            let group = u16::try_from(i).ok().filter(|_| quota.slow.is_some());
+            sent.push(Part::Quota(i), group, request);
+            if let Some(slow) = &quota.slow {
+                sent.push(Part::Slow(i), group, Request::Rate(slow.request(quota.units)));
+            }
+        }
+        for (i, rate) in call.rates.iter().enumerate().filter(|(_, rate)| rate.local.is_none()) {
+            sent.push(Part::Rate(i), None, Request::Rate(rate.request()));
+        }
+        Ok(sent)
     }
 
     /// Takes every reply to its lane. `None` when a lease had to be replaced and all must be sent again.
-    pub(super) fn accept_all(
+    fn accept_all(
         &self,
-        call: &TakeCall,
-        turns: &[Turn<'_>],
-        keys: &[BucketKey],
+        turns: &[(usize, Turn<'_>)],
         parts: &[Part],
         reply: &BatchReply,
-        rates: &mut [RateVerdict],
+        call: &TakeCall,
     ) -> Result<Option<Answered>, Error> {
         let mut answered = Answered::default();
         let mut again = false;
         for (part, item) in parts.iter().zip(&reply.items) {
             match (*part, item) {
                 (Part::Quota(i), ItemReply::Exchange(reply)) => {
-                    let Some(turn) = turn_of(turns, keys, i) else { continue };
-                    self.note_time(reply.now);
-                    match turn.accept(reply, |clone| self.next_lease(clone)) {
+                    let Some((_, turn)) = turns.iter().find(|(place, _)| *place == i) else { continue };
+                    self.note_time(reply);
+                    match turn.accept(reply, |cloned| self.next_lease(cloned)) {
                         Ok(_) => {}
                         Err(Renewed(Some(error))) => return Err(error),
                         Err(Renewed(None)) => again = true,
                     }
                     let state = quota_state(&turn.lane().key, reply);
-                    let no_slow = call.quotas.get(i).is_some_and(|quota| quota.slow.is_none());
-                    if no_slow {
-                        turn.note_refusal(reply.reason, reply.ver, state);
+                    if call.quotas.get(i).is_some_and(|quota| quota.slow.is_none()) {
+                        turn.note_refusal(reply.reason, reply.ver, state, call.now);
                     }
-                    answered.quotas.push((i, reply.granted > 0, reply.reason, state, reply.now));
+                    answered.quotas.push((i, *reply, state));
                 }
-                (Part::Slow(i), ItemReply::Rate(reply)) => {
-                    answered.slow.push((i, reply.taken, reply.verdict))
-                }
-                (Part::Rate(i), ItemReply::Rate(reply)) => {
-                    if let Some(slot) = rates.get_mut(i) {
-                        *slot = reply.verdict;
-                    }
-                    if !reply.verdict.fits {
-                        answered.refused_rate = answered.refused_rate.or(Some(i));
-                    }
-                }
-                _ => {
-                    return Err(Error::new(
-                        ErrorKind::StoreCallback,
-                        "the usage store answered another request",
-                    ));
-                }
+                (Part::Slow(i), ItemReply::Rate(reply)) => answered.slow.push((i, *reply)),
+                (Part::Rate(i), ItemReply::Rate(reply)) => answered.rates.push((i, *reply)),
+                _ => return Err(foreign_answer()),
             }
+        }
+        if answered.quotas.len() + answered.slow.len() + answered.rates.len() != parts.len() {
+            return Err(foreign_answer());
         }
         Ok((!again).then_some(answered))
     }
+}
 
-    /// What the replies of an atomic batch add up to.
-    pub(super) fn conclude(
-        &self,
-        call: &TakeCall,
-        lanes: &[Arc<Lane>],
-        answered: Answered,
-        outcome: ActOutcome,
-        attempt: Attempt,
-        hold: bool,
-    ) -> Result<Tried, Error> {
-        let states: Vec<QuotaState> = answered.states();
-        let mut taken = TakenQuotas { states, ..TakenQuotas::default() };
-        match outcome {
-            ActOutcome::Charge(OperationOutcome::Conflict) => {
-                return Err(Error::refused(Code::OperationConflict));
-            }
-            ActOutcome::Charge(OperationOutcome::Granted(_)) => {
-                taken.attempt = Some(attempt);
-                return Ok(Tried::Taken(Box::new(taken)));
-            }
-            ActOutcome::Charge(OperationOutcome::Replayed(_)) => {
-                taken.replayed = true;
-                return Ok(Tried::Taken(Box::new(taken)));
-            }
-            _ => {}
+/// What the replies of an atomic batch add up to.
+fn conclude(
+    call: &TakeCall,
+    lanes: &[(usize, Arc<Lane>)],
+    answered: &Answered,
+    outcome: ActOutcome,
+    attempt: Attempt,
+    hold: bool,
+) -> Result<Tried, Error> {
+    let mut taken = TakenQuotas { states: answered.states(), ..TakenQuotas::default() };
+    let keyed = match outcome {
+        ActOutcome::Charge(OperationOutcome::Conflict) => {
+            return Err(Error::refused(Code::OperationConflict));
         }
-        if let Some(refused) = answered.refusal(call) {
-            return Ok(refused);
+        ActOutcome::Charge(OperationOutcome::Granted(_)) => {
+            taken.attempt = Some(attempt);
+            true
         }
-        for (i, granted, _, _, _) in &answered.quotas {
-            let (Some(quota), Some(lane)) = (call.quotas.get(*i), lanes.get(*i)) else { continue };
-            if *granted {
-                let lease = lane.lease();
-                if hold {
-                    lane.with_holding(|holding| holding.reserve(quota.units.signed()));
-                    taken.held.push(HeldLine::new(Arc::clone(lane), lease, quota.units, quota.terms.clone()));
-                }
-                taken.charges.push(ChargedUnits {
-                    bucket: lane.key,
-                    life: lease.life,
-                    units: quota.units.get(),
-                });
-            } else if let Some(slow) = &quota.slow {
-                taken.delay_ms = taken.delay_ms.max(slow.delay_ms);
-            }
+        ActOutcome::Charge(OperationOutcome::Replayed(_)) => {
+            taken.replayed = true;
+            true
         }
-        Ok(Tried::Taken(Box::new(taken)))
+        _ => false,
+    };
+    if !keyed && let Some(refused) = answered.refusal(call)? {
+        return Ok(refused);
     }
+    for (i, reply, _) in &answered.quotas {
+        let Some(quota) = call.quotas.get(*i) else { continue };
+        let Some((_, lane)) = lanes.iter().find(|(place, _)| place == i) else { continue };
+        if reply.granted > 0 {
+            let lease = lane.lease();
+            if hold && lane.with_holding(|holding| holding.reserve(quota.units.signed())) {
+                taken.held.push(quota.held(Arc::clone(lane), lease));
+            }
+            let units = quota.units.get();
+            taken.charges.push(ChargedUnits { bucket: lane.key, life: lease.life, units });
+        }
+        if let Some(slow) = quota.slow.as_ref().filter(|_| answered.is_slow(*i)) {
+            taken.delay_ms = taken.delay_ms.max(slow.delay_ms);
+        }
+    }
+    Ok(Tried::Taken(Box::new(taken)))
 }
 
 /// Which limit of the call a request of the batch is for.
 #[derive(Clone, Copy)]
-pub(super) enum Part {
+enum Part {
     Quota(usize),
     Slow(usize),
     Rate(usize),
@@ -188,87 +182,80 @@ impl Sent {
         self.parts.push(part);
         self.items.push(Item { group, request });
     }
-
-    fn push_strict_rates(&mut self, rates: &[RateUse]) {
-        for (i, rate) in rates.iter().enumerate().filter(|(_, rate)| rate.local.is_none()) {
-            let request =
-                RateRequest { limit_id: rate.limit_id, ver: rate.ver, rate: rate.rate, amount: rate.units };
-            self.push(Part::Rate(i), None, Request::Rate(request));
-        }
-    }
 }
 
 /// What the replies said, by the place of the limit in the call.
 #[derive(Default)]
-pub(super) struct Answered {
-    quotas: Vec<(usize, bool, Reason, QuotaState, Timestamp)>,
-    slow: Vec<(usize, bool, RateVerdict)>,
-    refused_rate: Option<usize>,
+struct Answered {
+    quotas: Vec<(usize, Reply, QuotaState)>,
+    slow: Vec<(usize, RateReply)>,
+    rates: Vec<(usize, RateReply)>,
 }
 
 impl Answered {
+    /// Whether the quota's slow source served the call.
+    fn is_slow(&self, index: usize) -> bool {
+        self.slow.iter().any(|(i, reply)| *i == index && reply.taken)
+    }
+
     fn states(&self) -> Vec<QuotaState> {
-        let slow = |index: usize| self.slow.iter().any(|(i, taken, _)| *i == index && *taken);
-        self.quotas.iter().map(|(i, _, _, state, _)| QuotaState { slow: slow(*i), ..*state }).collect()
+        self.quotas.iter().map(|(i, _, state)| QuotaState { slow: self.is_slow(*i), ..*state }).collect()
     }
 
     /// The limit that refused the call, if one did: rates first, then quotas in the call's order.
-    fn refusal(&self, call: &TakeCall) -> Option<Tried> {
-        if let Some(i) = self.refused_rate {
-            return Some(Tried::Refused(RefusedBy::Rate(i), self.states()));
+    fn refusal(&self, call: &TakeCall) -> Result<Option<Tried>, Error> {
+        if let Some((i, _)) = self.rates.iter().find(|(_, reply)| !reply.verdict.fits) {
+            return Ok(Some(Tried::Refused(RefusedBy::Rate(*i), Vec::new())));
         }
-        for (i, granted, reason, _, now) in &self.quotas {
-            let slow = self.slow.iter().find(|(index, ..)| index == i);
-            let served = *granted || slow.is_some_and(|(_, taken, _)| *taken);
-            if served || *reason == Reason::None || *reason == Reason::NotTaken {
+        let mut all_taken = self.rates.iter().all(|(_, reply)| reply.taken);
+        for (i, reply, state) in &self.quotas {
+            let asked = call.quotas.get(*i).map_or(0, |quota| quota.units.signed());
+            if reply.granted >= asked || self.is_slow(*i) {
                 continue;
             }
-            if *reason == Reason::WrongPeriod {
-                return Some(Tried::Moved(*i, *now));
+            all_taken = false;
+            if let Some(elsewhere) = Elsewhere::of(reply.reason, reply.now) {
+                return Ok(Some(Tried::Moved(*i, elsewhere)));
             }
-            return Some(match slow {
-                Some((_, _, verdict)) if !verdict.fits => {
-                    Tried::Refused(RefusedBy::Slow(*i, *verdict), self.states())
-                }
-                // The slow source had room, so another limit refused; it says so itself.
-                Some(_) if call.quotas.len() > 1 => continue,
-                _ => Tried::Refused(RefusedBy::Quota(*i, *reason), self.states()),
-            });
+            let slow = self.slow.iter().find(|(place, _)| place == i).map(|(_, reply)| reply.verdict);
+            let by = match (reply.reason, slow) {
+                // It, or its slow source, had room: another limit refused, and says so itself.
+                (Reason::None | Reason::NotTaken, _) => continue,
+                (_, Some(verdict)) if verdict.fits => continue,
+                (_, Some(verdict)) => RefusedBy::Slow(*i, verdict),
+                (reason, None) => RefusedBy::Quota(*i, reason),
+            };
+            return Ok(Some(Tried::Refused(by, vec![*state])));
         }
-        None
+        // Nobody refused, but not all was taken: no store that keeps its contract answers so.
+        if all_taken { Ok(None) } else { Err(foreign_answer()) }
     }
 }
 
 /// The turns of all lanes, taken in one order everywhere, so that no two calls wait for each other.
-pub(super) fn turns(lanes: &[Arc<Lane>]) -> Result<Vec<Turn<'_>>, Error> {
-    let mut ordered: Vec<&Arc<Lane>> = lanes.iter().collect();
-    ordered.sort_by_key(|lane| lane.key);
-    ordered.dedup_by_key(|lane| lane.key);
-    ordered.into_iter().map(|lane| lane.take_turn()).collect()
-}
-
-fn turn_of<'t, 'l>(turns: &'t [Turn<'l>], keys: &[BucketKey], index: usize) -> Option<&'t Turn<'l>> {
-    let key = keys.get(index)?;
-    turns.iter().find(|turn| turn.lane().key == *key)
+fn turns(lanes: &[(usize, Arc<Lane>)]) -> Result<Vec<(usize, Turn<'_>)>, Error> {
+    let mut ordered: Vec<&(usize, Arc<Lane>)> = lanes.iter().collect();
+    ordered.sort_by_key(|(_, lane)| lane.key);
+    ordered.into_iter().map(|(i, lane)| Ok((*i, lane.take_turn()?))).collect()
 }
 
 /// The keyed charge of a call; its primary limit is the narrowest, which stands first.
 pub(super) fn operation(
     keyed: &KeyedCall,
     call: &TakeCall,
-    keys: &[BucketKey],
-    windows: &[Window],
+    placed: &Placed,
     attempt: Attempt,
     also: Vec<OperationLine>,
 ) -> Operation {
     let charges: Vec<(LimitId, Units)> =
         call.quotas.iter().map(|quota| (quota.limit_id, quota.units)).collect();
-    let previous = call.quotas.first().zip(windows.first()).filter(|(_, window)| !window.is_lifetime());
+    let previous =
+        call.quotas.first().zip(placed.windows.first()).filter(|(_, window)| !window.is_lifetime());
     Operation {
         key: OperationKey {
             scope: keyed.scope,
             id: keyed.id,
-            home: keys.first().copied().unwrap_or_default(),
+            home: placed.keys.first().copied().unwrap_or_default(),
             previous_start: previous
                 .map(|(quota, window)| quota.period.window_at(window.start.plus_micros(-1)).start),
         },
@@ -277,5 +264,11 @@ pub(super) fn operation(
         ask: false,
         ttl_ms: OPERATION_TTL_MS,
         also,
+    }
+}
+
+impl RateUse {
+    pub(super) fn request(&self) -> RateRequest {
+        RateRequest { limit_id: self.limit_id, ver: self.ver, rate: self.rate, amount: self.units }
     }
 }

@@ -101,6 +101,12 @@ impl Holding {
         self.id
     }
 
+    /// How many messages were made. A lease without any has no row in the store.
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        self.seq
+    }
+
     /// What was used, given back and overrun since the lease began.
     #[must_use]
     pub fn counters(&self) -> &Counters {

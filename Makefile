@@ -26,7 +26,7 @@ docs: ## API documentation, warnings as errors
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(FEATURES) --no-deps
 
 fuzz: ## the fuzz targets on their stable, seeded driver: TENANTKIT_FUZZ_INPUTS=1000000 for a long run
-	$(CARGO) test --release --manifest-path tests/fuzz/Cargo.toml
+	$(CARGO) test --release --test fuzz_bounded
 
 soak: ## the process, crash and model tests at full length
 	TENANTKIT_LONG=1 $(CARGO) test --release $(FEATURES)

@@ -13,8 +13,5 @@ done
 step "unit, integration and documentation tests, all features"
 cargo test --quiet --all-features
 
-step "fuzz targets on their stable driver, bounded"
-cargo test --quiet --manifest-path tests/fuzz/Cargo.toml
-
 step "API documentation without warnings"
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --all-features --no-deps

@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 use crate::code::Code;
 use crate::key::id::KeyId;
 use crate::limit::{BucketKey, LimitId};
+use crate::policy::Policy;
 use crate::tenant::TenantScope;
 use crate::tenant::resolve::Warning;
 use std::fmt;
@@ -211,6 +212,13 @@ impl Grant {
     #[must_use]
     pub fn warning(&self) -> Option<Warning> {
         self.warning
+    }
+
+    /// Whether the plan in force includes a feature (row RS-06). `policy` is the one that decided.
+    #[must_use]
+    pub fn has_entitlement(&self, policy: &Policy, name: &str) -> bool {
+        let bit = policy.entitlements().iter().position(|known| **known == *name);
+        bit.is_some_and(|bit| self.entitlements >> bit & 1 == 1)
     }
 
     /// The limit with the smallest share left.

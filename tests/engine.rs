@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use tenantkit::clock::ManualClock;
 use tenantkit::{
-    Authority, Caller, Code, Decision, KeyEdit, NewKey, Person, Policy, Request, Reserved, Rotation, TenantName,
-    Timestamp,
+    Authority, Caller, Code, Decision, KeyEdit, NewKey, Person, Policy, Request, Reserved, Rotation,
+    TenantName, Timestamp,
 };
 
 struct Bench {
@@ -94,7 +94,11 @@ fn rs_27_an_upgrade_unblocks_and_keeps_the_count() {
         let usage = bench.authority.key_usage(&admin(), "acme", &id, &[]).unwrap();
         assert_eq!((usage[0].count, usage[0].cap), (51, None));
         bench.authority.update(&admin(), "acme", &id, &KeyEdit::default().plan("FREE")).unwrap();
-        assert_eq!(bench.code(&execute), Some(Code::UsageLimitReached), "a downgrade below the count blocks at once");
+        assert_eq!(
+            bench.code(&execute),
+            Some(Code::UsageLimitReached),
+            "a downgrade below the count blocks at once"
+        );
     });
 }
 
@@ -105,7 +109,8 @@ fn am_10_to_13_one_url_three_presets() {
         let client = bench.issue(NewKey::new("acme", "client").preset("client").org_id("o1")).0;
         let platform = bench.issue(NewKey::new("acme", "platform").preset("platform")).0;
         let scope = |key: &str, query: &str| {
-            let request = Request::new("provider_tool").key(key).query(query).dimensions(&[("provider", "x")]);
+            let request =
+                Request::new("provider_tool").key(key).query(query).dimensions(&[("provider", "x")]);
             match bench.decide(&request) {
                 Decision::Allow(grant) => Ok((
                     grant.org_id().unwrap().to_owned(),
@@ -137,15 +142,19 @@ fn am_10_to_13_one_url_three_presets() {
 #[test]
 fn ms_07_people_and_keys_pass_one_permission_model() {
     on_each_store("mcpstack", |bench| {
-        let operations: Vec<String> = bench.authority.policy().operations().names().map(str::to_owned).collect();
+        let operations: Vec<String> =
+            bench.authority.policy().operations().names().map(str::to_owned).collect();
         for role in ["admin", "developer", "viewer"] {
             let issued = bench.issue(NewKey::new("acme", role).kind("service").org_id("o1").role(role));
             let person = Person::new("acme", "ada").member_of("o1", role);
             for operation in &operations {
                 let request = Request::new(operation).org_id("o1").resource("agent:a1");
-                let by_key = bench.authority.authorize(&request.key(&issued.0)).map(|decision| decision.http_status());
-                let by_person =
-                    bench.authority.authorize_person(&person, &request).map(|decision| decision.http_status());
+                let by_key =
+                    bench.authority.authorize(&request.key(&issued.0)).map(|decision| decision.http_status());
+                let by_person = bench
+                    .authority
+                    .authorize_person(&person, &request)
+                    .map(|decision| decision.http_status());
                 let public = bench.authority.policy().operation(operation).unwrap().public;
                 if !public {
                     assert_eq!(by_key.unwrap(), by_person.unwrap(), "{role} {operation}");
@@ -158,7 +167,8 @@ fn ms_07_people_and_keys_pass_one_permission_model() {
 #[test]
 fn n_08_rotation_keeps_the_count_and_ends_the_old_key() {
     on_each_store("runtype", |bench| {
-        let (old, id) = bench.issue(NewKey::new("acme", "ci").environment("live").org_id("o1").permissions(["FLOWS:READ"]));
+        let (old, id) = bench
+            .issue(NewKey::new("acme", "ci").environment("live").org_id("o1").permissions(["FLOWS:READ"]));
         let read = |key: &str| bench.code(&Request::new("flows.list").key(key).environment("live"));
         assert_eq!(read(&old), None);
         let rotated =
@@ -188,7 +198,10 @@ fn reservations_hold_commit_and_give_back() {
         drop(hold());
         assert_eq!(count(), 1);
         let held: Vec<_> = (0..49).map(|_| hold()).collect();
-        assert!(matches!(bench.authority.reserve(&execute, 1).unwrap(), Reserved::Denied(_)), "all units are held");
+        assert!(
+            matches!(bench.authority.reserve(&execute, 1).unwrap(), Reserved::Denied(_)),
+            "all units are held"
+        );
         assert_eq!(bench.authority.authorize(&execute).unwrap().http_status(), 429);
         drop(held);
         assert_eq!(bench.code(&execute), None);
@@ -211,7 +224,12 @@ fn b13_an_operation_id_is_charged_once_and_refunded_once() {
             bench.authority.refund_operation(&request, "refund-1", None).unwrap();
             assert_eq!(count(), 0);
         }
-        let mut grant = bench.authority.authorize(&Request::new("execute_tool").key(&key)).unwrap().into_result().unwrap();
+        let mut grant = bench
+            .authority
+            .authorize(&Request::new("execute_tool").key(&key))
+            .unwrap()
+            .into_result()
+            .unwrap();
         assert_eq!(count(), 1);
         bench.authority.refund(&mut grant, 1).unwrap();
         assert_eq!(count(), 0);

@@ -8,7 +8,7 @@ use crate::code::Code;
 use crate::decision::{
     Charges, Decision, Denial, Flags, Grant, Identity, LimitKind, LimitState, LimitStates, Reason, Texts,
 };
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::ledger::{
     HeldLine, KeyedCall, Outcome, QuotaState, QuotaUse, RateUse, Refusal, RefusedBy, TakeCall, Taken,
 };

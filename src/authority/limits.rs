@@ -224,8 +224,8 @@ impl<'c> Call<'c> {
         let base = included.or(cap);
         let marks: Vec<Mark> = base.map_or_else(Vec::new, |base| {
             let mark = |threshold: &Threshold| Mark {
-                basis: limit.basis.into(),
-                rearm: limit.rearm.into(),
+                basis: limit.basis,
+                rearm: limit.rearm,
                 ..Mark::new(base, threshold.at)
             };
             limit.thresholds.iter().map(mark).collect()

@@ -54,10 +54,8 @@ impl Inner {
             .map_err(|error| Error::invalid_field("account_id", error.to_string()))?;
         let user_id = UserId::parse(&person.user_id, syntax)
             .map_err(|error| Error::invalid_field("user_id", error.to_string()))?;
-        let environment = request.environment.map_or_else(
-            || policy.default_environment(),
-            |name| policy.environment(name),
-        );
+        let environment =
+            request.environment.map_or_else(|| policy.default_environment(), |name| policy.environment(name));
         let environment = environment
             .ok_or_else(|| Error::invalid_field("environment", "must be named: the policy has several"))?;
         let roles = PersonRoles::new(person, policy)?;
@@ -89,9 +87,9 @@ struct PersonRoles {
 impl PersonRoles {
     fn new(person: &Person, policy: &Policy) -> Result<Self, Error> {
         let catalogue = policy.permissions();
-        let own = catalogue
-            .resolve(person.permissions.iter().map(|name| &**name))
-            .map_err(|name| Error::invalid_field("permission", format!("the policy has no permission `{name}`")))?;
+        let own = catalogue.resolve(person.permissions.iter().map(|name| &**name)).map_err(|name| {
+            Error::invalid_field("permission", format!("the policy has no permission `{name}`"))
+        })?;
         let mut roles = Self { everywhere: own, by_org: Vec::new(), whole_account: false };
         for membership in &person.memberships {
             let role = membership.role.as_deref().map(|name| {

@@ -29,7 +29,6 @@ pub struct Reservation {
     held: Vec<HeldLine>,
     grant: Grant,
     max: Units,
-    settled: bool,
 }
 
 impl Authority {
@@ -48,12 +47,14 @@ impl Authority {
         match decided {
             Ok((Decision::Allow(grant), held)) => {
                 let max = held.iter().map(HeldLine::units).max().unwrap_or(max);
-                Ok(Reserved::Held(Reservation { inner: Arc::clone(&self.inner), held, grant, max, settled: false }))
+                Ok(Reserved::Held(Reservation { inner: Arc::clone(&self.inner), held, grant, max }))
             }
-            other => match self.inner.tell(request, Stop::into_decision(other.map(|(decision, _)| decision)))? {
-                Decision::Deny(denial) => Ok(Reserved::Denied(denial)),
-                Decision::Allow(_) => Err(Error::refused(Code::StoreUnavailable)),
-            },
+            other => {
+                match self.inner.tell(request, Stop::into_decision(other.map(|(decision, _)| decision)))? {
+                    Decision::Deny(denial) => Ok(Reserved::Denied(denial)),
+                    Decision::Allow(_) => Err(Error::refused(Code::StoreUnavailable)),
+                }
+            }
         }
     }
 
@@ -64,7 +65,8 @@ impl Authority {
     /// units belong to a lease that is over.
     pub fn refund(&self, grant: &mut Grant, units: u64) -> Result<(), Error> {
         let charges = grant.charges.take().ok_or_else(|| {
-            let text = "the grant has no units to give back; a call with an operation id is refunded by that id";
+            let text =
+                "the grant has no units to give back; a call with an operation id is refunded by that id";
             Error::new(ErrorKind::AlreadySettled, text)
         })?;
         self.inner.ledger.refund(&charges.units, units)
@@ -75,14 +77,24 @@ impl Authority {
     ///
     /// # Errors
     /// `resource_not_found` when the operation is not known (any more), `validation_error` when it has fewer units left.
-    pub fn refund_operation(&self, request: &Request<'_>, refund_id: &str, units: Option<u64>) -> Result<(), Error> {
+    pub fn refund_operation(
+        &self,
+        request: &Request<'_>,
+        refund_id: &str,
+        units: Option<u64>,
+    ) -> Result<(), Error> {
         if request.operation_id.is_none() || refund_id.is_empty() || refund_id.len() > 255 {
-            return Err(Error::invalid_field("refund_id", "has 1 to 255 bytes, beside the call's operation id"));
+            return Err(Error::invalid_field(
+                "refund_id",
+                "has 1 to 255 bytes, beside the call's operation id",
+            ));
         }
         let amount = match units.map(Units::new) {
             None => CreditAmount::All,
             Some(Some(units)) => CreditAmount::Each(units),
-            Some(None) => return Err(Error::invalid_field("units", "is at most 9007199254740991 (2^53 - 1)")),
+            Some(None) => {
+                return Err(Error::invalid_field("units", "is at most 9007199254740991 (2^53 - 1)"));
+            }
         };
         let key = self.inner.operation_key(request)?;
         let primary_only = !self.inner.ledger.store().capabilities().atomic_batches;
@@ -91,13 +103,19 @@ impl Authority {
             CreditOutcome::Credited(lines) if primary_only => {
                 for line in lines.get(1..).unwrap_or_default() {
                     let (bucket, units) = (line.bucket, line.amount);
-                    self.inner.ledger.credit(Credit::Limit { bucket, refund_id: RefundId::new(refund_id), units })?;
+                    self.inner.ledger.credit(Credit::Limit {
+                        bucket,
+                        refund_id: RefundId::new(refund_id),
+                        units,
+                    })?;
                 }
                 Ok(())
             }
             CreditOutcome::Credited(_) | CreditOutcome::AlreadyDone => Ok(()),
             CreditOutcome::Unknown => Err(Error::refused(Code::ResourceNotFound)),
-            CreditOutcome::TooMuch => Err(Error::invalid_field("units", "is more than the operation has left")),
+            CreditOutcome::TooMuch => {
+                Err(Error::invalid_field("units", "is more than the operation has left"))
+            }
             CreditOutcome::NotYet => Err(Error::refused(Code::StoreUnavailable)),
         }
     }
@@ -143,16 +161,22 @@ impl Reservation {
         self.max.get()
     }
 
-    /// Counts `actual` units as used and gives the rest back. What was used beyond the reservation is counted too, as
-    /// overrun, above the cap if need be.
+    /// Counts `actual` units as used and gives the rest back. What was used beyond the reservation is taken like a call;
+    /// where a limit refuses that, it is counted as overrun, above the cap, unless the policy says otherwise.
     ///
     /// # Errors
-    /// The count is right in this process; the store could not be told yet and is told by the next `maintain`.
+    /// `usage_limit_reached` where the policy does not record overrun: `detail` says how many units stay unrecorded.
+    /// [`ErrorKind::Forked`] in a child of the process that reserved. A store that does not answer is no error: the
+    /// count is right in this process, and the store is told later.
     pub fn commit(mut self, actual: u64) -> Result<(), Error> {
         let actual = Units::new(actual)
             .ok_or_else(|| Error::invalid_field("actual", "is at most 9007199254740991 (2^53 - 1)"))?;
-        self.settled = true;
-        self.inner.ledger.settle_held(&self.held, actual)
+        let settled = self.inner.ledger.settle_held(std::mem::take(&mut self.held), |_| actual)?;
+        if settled.unrecorded > 0 {
+            let text = format!("{} units were used and are not recorded", settled.unrecorded);
+            return Err(Error::refused(Code::UsageLimitReached).with_detail(text));
+        }
+        Ok(())
     }
 
     /// Gives everything back.
@@ -160,22 +184,24 @@ impl Reservation {
     /// # Errors
     /// As [`commit`](Self::commit).
     pub fn release(mut self) -> Result<(), Error> {
-        self.settled = true;
-        self.inner.ledger.settle_held(&self.held, Units::ZERO)
+        self.inner.ledger.settle_held(std::mem::take(&mut self.held), |_| Units::ZERO).map(drop)
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if !self.settled {
-            // The units are back in this process whatever the store says; it is told again by the next `maintain`.
-            let _told_later = self.inner.ledger.settle_held(&self.held, Units::ZERO);
+        if !self.held.is_empty() {
+            // Only a forked child fails here, and its parent settles the units.
+            let _parents = self.inner.ledger.settle_held(std::mem::take(&mut self.held), |_| Units::ZERO);
         }
     }
 }
 
 impl std::fmt::Debug for Reservation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reservation").field("grant", &self.grant).field("max", &self.max.get()).finish_non_exhaustive()
+        f.debug_struct("Reservation")
+            .field("grant", &self.grant)
+            .field("max", &self.max.get())
+            .finish_non_exhaustive()
     }
 }

@@ -70,7 +70,8 @@ impl Authority {
         // Who may see the key may see its usage.
         self.key(caller, account_id, id)?;
         let account = AccountId::from_stored(account_id);
-        let stored = self.inner.store.key_by_id(&account, id)?.ok_or_else(|| Error::refused(Code::KeyNotFound))?;
+        let stored =
+            self.inner.store.key_by_id(&account, id)?.ok_or_else(|| Error::refused(Code::KeyNotFound))?;
         let engine = self.inner.engine.load();
         let entry = engine
             .records
@@ -104,17 +105,38 @@ impl Authority {
     /// `validation_error` for a name that is none; the store does not answer.
     pub fn tenant_usage(&self, caller: &Caller, name: &TenantName) -> Result<Vec<UsageLine>, Error> {
         let key = self.named_tenant(caller, name)?;
+        self.with_tenant_limits(&key, |call, judged, limits| {
+            self.inner.usage_lines(call, judged, limits.into_iter())
+        })
+    }
+
+    /// Removes the counts of a tenant itself, for its erasure.
+    pub(super) fn erase_usage(&self, key: &TenantKey) -> Result<(), Error> {
+        let ids = self.with_tenant_limits(key, |call, judged, limits| {
+            limits.into_iter().map(|limit| Ok(call.quota_use(limit, Units::ONE, judged)?.limit_id)).collect()
+        })?;
+        self.inner.ledger.erase(&ids)
+    }
+
+    fn with_tenant_limits<T>(
+        &self,
+        key: &TenantKey,
+        act: impl FnOnce(&Call<'_>, &Judged<'_>, Vec<&LimitDef>) -> Result<Vec<T>, Error>,
+    ) -> Result<Vec<T>, Error> {
         let engine = self.inner.engine.load();
         let records = &engine.records;
         let account = records.tenant(TenantKey::account(key.account_id.clone()), Noted::Nothing)?;
         let environment = match key.level() {
-            TenantLevel::Account => engine.policy.default_environment().map(|e| e.name.clone()).unwrap_or_default(),
+            TenantLevel::Account => {
+                engine.policy.default_environment().map(|e| e.name.clone()).unwrap_or_default()
+            }
             TenantLevel::Org | TenantLevel::User => key.environment.clone(),
         };
         let read = |key: Option<TenantKey>| key.map(|key| records.tenant(key, Noted::Nothing)).transpose();
         let org = key.org_id.clone().map(|org| TenantKey::org(key.account_id.clone(), &environment, org));
         let user = key.user_id.clone();
-        let user = user.map(|user| TenantKey::user(key.account_id.clone(), &environment, key.org_id.clone(), user));
+        let user =
+            user.map(|user| TenantKey::user(key.account_id.clone(), &environment, key.org_id.clone(), user));
         let (org, user) = (read(org)?, read(user)?);
         let request = Request::default();
         let Some(call) = Call::outside(&engine, &request, self.now()) else { return Ok(Vec::new()) };
@@ -127,16 +149,20 @@ impl Authority {
             identity: Identity::new(KeyId::from_bytes([0; 16]), scope, None),
             org: org.map(super::registry::Held::Shared),
             user: user.map(super::registry::Held::Shared),
+            entitlements: 0,
             create_org: false,
             create_user: false,
             warning: None,
+            entitlements: 0,
             row: Row::LEVEL,
         };
         let level = key.level();
         let bit = engine.policy.environments().at(index).map_or(0, |e| e.bit());
-        let own = |limit: &&LimitDef| limit.filter.environments & bit != 0 && level_of(&limit.subject) == Some(level);
-        let limits = engine.policy.limits_under(call.plan_index(&judged)).filter(own);
-        self.inner.usage_lines(&call, &judged, limits)
+        let own = |limit: &&LimitDef| {
+            limit.filter.environments & bit != 0 && level_of(&limit.subject) == Some(level)
+        };
+        let limits = engine.policy.limits_under(call.plan_index(&judged)).filter(own).collect();
+        act(&call, &judged, limits)
     }
 }
 
@@ -152,19 +178,27 @@ impl Inner {
         let org_id = fixed_org(&entry.bindings);
         let account = &entry.account.key().account_id;
         let held_user = user
-            .map(|user| TenantKey::user(account.clone(), principal.environment_name, org_id.cloned(), user.clone()))
+            .map(|user| {
+                TenantKey::user(account.clone(), principal.environment_name, org_id.cloned(), user.clone())
+            })
             .map(|key| call.engine.records.tenant(key, Noted::Nothing))
             .transpose()?;
         let scope_user = user.map_or(ScopeUser::None, |user| ScopeUser::Named(user.as_str()));
-        let scope =
-            TenantScope::new(account.as_str(), principal.environment_name, org_id.map(OrgId::as_str), scope_user);
+        let scope = TenantScope::new(
+            account.as_str(),
+            principal.environment_name,
+            org_id.map(OrgId::as_str),
+            scope_user,
+        );
         Ok(Judged {
             identity: Identity::new(entry.id, scope, None),
             org: entry.org.clone().map(super::registry::Held::Shared),
             user: held_user.map(super::registry::Held::Shared),
+            entitlements: 0,
             create_org: false,
             create_user: false,
             warning: None,
+            entitlements: 0,
             row: Row::LEVEL,
             principal,
         })
@@ -183,9 +217,11 @@ impl Inner {
         let quota = call.quota_use(limit, Units::ONE, judged)?;
         let window = quota.period.window_at(call.now);
         let rows = self.ledger.read(&[quota.limit_id], window.start, window.start.plus_micros(1))?;
-        let row = rows.iter().find(|(row, _)| row.key.epoch == quota.epoch && row.key.period_start == window.start);
+        let row =
+            rows.iter().find(|(row, _)| row.key.epoch == quota.epoch && row.key.period_start == window.start);
         let number = |units: i64| Units::clamped(units).get();
-        let (bucket, unreported) = row.map_or((None, 0), |(row, unreported)| (Some(&row.bucket), *unreported));
+        let (bucket, unreported) =
+            row.map_or((None, 0), |(row, unreported)| (Some(&row.bucket), *unreported));
         let count = number(bucket.map_or(0, |bucket| bucket.confirmed) + unreported);
         let charged = number(bucket.map_or(0, |bucket| bucket.charged));
         let included = quota.terms.included.map(Units::get);
@@ -198,7 +234,11 @@ impl Inner {
         let lifetime = window.is_lifetime();
         Ok(UsageLine {
             limit: limit.name.clone(),
-            meter: call.policy().meters().at(limit.meter).map_or_else(Box::default, |meter| meter.name.clone()),
+            meter: call
+                .policy()
+                .meters()
+                .at(limit.meter)
+                .map_or_else(Box::default, |meter| meter.name.clone()),
             count,
             charged,
             outstanding: number(bucket.map_or(0, |bucket| bucket.outstanding())),

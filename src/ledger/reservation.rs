@@ -5,7 +5,7 @@ use super::lane::{Answer, Lane};
 use crate::decision::ChargedUnits;
 use crate::error::{Error, ErrorKind};
 use crate::limit::batch::{Act, ActOutcome, Batch};
-use crate::limit::{BucketKey, Credit, CreditOutcome, LeaseId, OperationLine, SETTLE_GRACE_US, Terms, Units};
+use crate::limit::{Credit, CreditOutcome, LeaseId, OperationLine, SETTLE_GRACE_US, Terms, Units};
 use std::sync::Arc;
 
 /// Units of one bucket in the hand of a reservation. Dropping it gives them back.
@@ -42,14 +42,15 @@ impl HeldLine {
         &self.lane
     }
 
+    /// Whose units they are.
+    #[cfg(test)]
+    pub(super) fn bucket(&self) -> &crate::limit::BucketKey {
+        &self.lane.key
+    }
+
     /// How many units are held.
     pub(crate) fn units(&self) -> Units {
         self.units
-    }
-
-    /// Whose units they are.
-    pub(crate) fn bucket(&self) -> &BucketKey {
-        &self.lane.key
     }
 
     pub(super) fn operation_line(&self) -> OperationLine {

@@ -2,8 +2,10 @@
 
 use super::answer::{Answer, object, shown};
 use super::document::Step;
+use super::manage::By;
 use super::world::World;
 use crate::authority::Request;
+use crate::code::Code;
 use crate::decision::{Decision, Denial, Grant, LimitState, Reason};
 use crate::error::Error;
 use crate::http::{self, HttpResponse};
@@ -42,10 +44,24 @@ pub(super) struct RequestArguments {
     times: Option<u64>,
     /// `reserve`: the most units.
     pub(super) max: Option<u64>,
+    /// `refund_operation`: the caller's id of the refund, and how many units of each limit; all without a number.
+    pub(super) refund_id: Option<String>,
+    pub(super) units: Option<u64>,
+    /// `authorize`: a person of `account` instead of a key.
+    by: Option<By>,
+    account: Option<String>,
     /// `parallel`: how many calls at once.
     calls: Option<u64>,
     /// `parallel`: by how many processes.
     processes: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AnswerArguments {
+    code: String,
+    retry_after_s: Option<u64>,
+    request_id: Option<String>,
 }
 
 /// Threads that make parallel calls.
@@ -55,18 +71,39 @@ impl World {
     pub(super) fn decide(&mut self, step: &Step) -> Result<Answer, String> {
         match step.verb.as_str() {
             "parallel" => self.parallel(&step.arguments()?),
+            "answer" => self.answer(&step.arguments()?),
             _ => self.judge(step),
         }
+    }
+
+    /// A refusal of the host's own, as the one mapping to HTTP writes it.
+    fn answer(&self, arguments: &AnswerArguments) -> Result<Answer, String> {
+        let code = Code::from_name(&arguments.code).ok_or("there is no such code")?;
+        let request_id = arguments.request_id.as_deref();
+        Ok(object(http_answer(&http::code_response(
+            self.policy(),
+            code,
+            arguments.retry_after_s,
+            request_id,
+        ))))
     }
 
     fn judge(&mut self, step: &Step) -> Result<Answer, String> {
         let arguments: RequestArguments = step.arguments()?;
         let authority = self.process(&step.process)?;
         let inspects = step.verb == "inspect";
+        let person = match (&arguments.by, &arguments.account) {
+            (Some(by), Some(account)) => {
+                Some(by.person_of(account).ok_or("`by` of a request names a `person`")?)
+            }
+            _ => None,
+        };
         let mut answers = Vec::new();
         for _ in 0..arguments.times.unwrap_or(1) {
-            let decision = arguments.with(self.policy(), 0, |request| {
-                if inspects { authority.inspect(request) } else { authority.authorize(request) }
+            let decision = arguments.with(self.policy(), 0, |request| match &person {
+                Some(person) => authority.authorize_person(person, request),
+                None if inspects => authority.inspect(request),
+                None => authority.authorize(request),
             })?;
             answers.push(answer(self.policy(), &decision, arguments.request_id.as_deref()));
             if let (Ok(Decision::Allow(grant)), Some(name)) = (decision, &arguments.name) {
@@ -74,7 +111,8 @@ impl World {
             }
         }
         // Of repeated calls the first wrong one is shown, else the last.
-        let wrong = answers.iter().position(|answer| !super::compare::differences(&step.expect, answer).is_empty());
+        let wrong =
+            answers.iter().position(|answer| !super::compare::differences(&step.expect, answer).is_empty());
         let at = wrong.unwrap_or(answers.len().saturating_sub(1));
         answers.into_iter().nth(at).ok_or_else(|| "`times` is at least 1".to_owned())
     }
@@ -94,9 +132,9 @@ impl World {
                     return outcomes;
                 }
                 let at = usize::try_from(number).unwrap_or(0) % authorities.len().max(1);
-                let outcome = authorities.get(at).map(|authority| {
-                    arguments.with(policy, number, |request| authority.authorize(request))
-                });
+                let outcome = authorities
+                    .get(at)
+                    .map(|authority| arguments.with(policy, number, |request| authority.authorize(request)));
                 outcomes.extend(outcome);
             }
         };
@@ -127,12 +165,20 @@ fn tally(outcomes: Vec<Result<Result<Decision, Error>, String>>) -> Result<Answe
 
 impl RequestArguments {
     /// Calls `then` with the request; `number` stands for `$n` in the query.
-    pub(super) fn with<T>(&self, policy: &Policy, number: u64, then: impl FnOnce(&Request<'_>) -> T) -> Result<T, String> {
+    pub(super) fn with<T>(
+        &self,
+        policy: &Policy,
+        number: u64,
+        then: impl FnOnce(&Request<'_>) -> T,
+    ) -> Result<T, String> {
         let query = self.query.as_ref().map(|query| query.replace("$n", &number.to_string()));
-        let headers: Vec<(&str, &[u8])> = pairs(&self.headers).map(|(name, value)| (name, value.as_bytes())).collect();
+        let headers: Vec<(&str, &[u8])> =
+            pairs(&self.headers).map(|(name, value)| (name, value.as_bytes())).collect();
         let dimensions: Vec<(&str, &str)> = pairs(&self.dimensions).collect();
         let routed = match (&self.method, &self.path) {
-            (Some(method), Some(path)) => Some(http::route::find(policy, method, path).ok_or("no route matches")?),
+            (Some(method), Some(path)) => {
+                Some(http::route::find(policy, method, path).ok_or("no route matches")?)
+            }
             (None, None) => None,
             _ => return Err("`method` and `path` belong together".to_owned()),
         };
@@ -170,7 +216,11 @@ fn pairs(list: &Option<Vec<(String, String)>>) -> impl Iterator<Item = (&str, &s
 }
 
 /// Everything that can be expected of a decision. What does not apply is `null`.
-pub(super) fn answer(policy: &Policy, decision: &Result<Decision, Error>, request_id: Option<&str>) -> Answer {
+pub(super) fn answer(
+    policy: &Policy,
+    decision: &Result<Decision, Error>,
+    request_id: Option<&str>,
+) -> Answer {
     match decision {
         Ok(Decision::Allow(grant)) => grant_answer(policy, grant),
         Ok(Decision::Deny(denial)) => denial_answer(policy, denial, request_id),
@@ -183,8 +233,7 @@ pub(super) fn answer(policy: &Policy, decision: &Result<Decision, Error>, reques
 }
 
 pub(super) fn grant_answer(policy: &Policy, grant: &Grant) -> Answer {
-    let entitlements = policy.entitlements().iter().enumerate();
-    let entitlements = entitlements.filter(|(bit, _)| grant.entitlements >> bit & 1 == 1).map(|(_, name)| name);
+    let entitlements = policy.entitlements().iter().filter(|name| grant.has_entitlement(policy, name));
     let mut members = object(json!({
         "allowed": true,
         "account_id": grant.account_id(),
@@ -259,9 +308,15 @@ fn put_limits(
 
 /// Status, headers and body. Names of headers are in lower case, the opaque digest of a limit's subject is a `*`.
 pub(super) fn http_answer(response: &HttpResponse) -> Value {
-    let headers: Map<String, Value> =
-        response.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), json!(without_digests(value)))).collect();
-    let body = response.body.as_ref().map(|body| serde_json::from_str::<Value>(body).unwrap_or_else(|_| json!(body)));
+    let headers: Map<String, Value> = response
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), json!(without_digests(value))))
+        .collect();
+    let body = response
+        .body
+        .as_ref()
+        .map(|body| serde_json::from_str::<Value>(body).unwrap_or_else(|_| json!(body)));
     json!({ "status": response.status, "headers": headers, "body": body })
 }
 

@@ -88,7 +88,9 @@ impl Document {
                 let steps = steps.into_iter().map(Step::new).collect::<Result<_, _>>()?;
                 Content::Scenario(Scenario { policy, now, host: raw.host, steps })
             }
-            (None, None, None, Some(rule), Some(cases)) if !cases.is_empty() => Content::Cases { rule, cases },
+            (None, None, None, Some(rule), Some(cases)) if !cases.is_empty() => {
+                Content::Cases { rule, cases }
+            }
             _ => return Err("has either `policy`, `now` and `steps`, or `rule` and `cases`".to_owned()),
         };
         let document = Self { rows: raw.rows, content };

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// Who acts, where a step does not leave it to the administrator called `vectors`.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct By {
     /// An administrator of this name.
@@ -28,6 +28,23 @@ pub(super) struct By {
     orgs: Vec<String>,
     whole_account: bool,
     role: Option<String>,
+}
+
+impl By {
+    /// The person of `account` that is named, if one is.
+    pub(super) fn person_of(&self, account: &str) -> Option<Person> {
+        let person = Person::new(account, self.person.as_deref()?);
+        let person = self.permissions.iter().fold(person, |person, name| person.permission(name.as_str()));
+        let person = self.orgs.iter().fold(person, |person, org| match &self.role {
+            Some(role) => person.member_of(org.as_str(), role.as_str()),
+            None => person.in_org(org.as_str()),
+        });
+        Some(match self.role.as_deref().filter(|_| self.whole_account) {
+            Some(role) => person.role(role),
+            None if self.whole_account => person.whole_account(),
+            None => person,
+        })
+    }
 }
 
 /// What every change may carry.
@@ -65,16 +82,17 @@ impl World {
             "update" => self.update(step),
             "set_plan" => self.set_plan(step),
             "rotate" | "regenerate" => self.replace(step),
-            "cancel_rotation" | "revoke" | "delete" | "disable" | "enable" | "reapply_template" => self.change_key(step),
-            "revoke_by_value" => self.revoke_by_value(step),
-            "put_tenant" | "suspend_tenant" | "resume_tenant" | "delete_tenant" | "release_tenant" | "erase_tenant" => {
-                self.change_tenant(step)
+            "cancel_rotation" | "revoke" | "delete" | "disable" | "enable" | "reapply_template" => {
+                self.change_key(step)
             }
+            "revoke_by_value" => self.revoke_by_value(step),
+            "put_tenant" | "suspend_tenant" | "resume_tenant" | "delete_tenant" | "release_tenant"
+            | "erase_tenant" => self.change_tenant(step),
             "tenants" => self.tenants(step),
             "claim_domain" | "verify_domain" | "remove_domain" => self.change_domain(step),
             "proof_secret" => self.make_proof_secret(step),
             "sign" => self.sign(step),
-            "usage" => Err("TMP no engine".into()),
+            "usage" => self.usage(step),
             "audit" => self.audit(step),
             "maintain" => {
                 let NoArguments {} = step.arguments()?;
@@ -102,7 +120,8 @@ impl World {
         let caller = Caller::admin("vectors");
         let entries = authority.audit(&caller, &account, 1, AUDIT_MAX).map_err(|e| e.to_string())?;
         let verified = authority.audit_verify(&caller, &account, None).map_err(|e| e.to_string())?.is_ok();
-        let (acts, refusals): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| &*entry.draft.outcome == "ok");
+        let (acts, refusals): (Vec<_>, Vec<_>) =
+            entries.iter().partition(|entry| &*entry.draft.outcome == "ok");
         Ok(object(json!({
             "acts": acts.iter().map(|entry| &*entry.draft.act).collect::<Vec<_>>(),
             "actors": acts.iter().map(|entry| &*entry.draft.actor).collect::<Vec<_>>(),
@@ -121,24 +140,16 @@ impl World {
                 let key = self.key(&name)?.text.as_ref().ok_or("the key has no text")?;
                 let request = Request::new(&operation).key(key.reveal());
                 let decision = authority.authorize(&request).map_err(|e| e.to_string())?;
-                let grant = decision.grant().ok_or("the key may not call the operation under which it would act")?;
+                let grant =
+                    decision.grant().ok_or("the key may not call the operation under which it would act")?;
                 Caller::key(grant)
             }
-            Some(By { person: Some(user_id), role, permissions, orgs, whole_account, .. }) => {
-                let mut person = permissions.into_iter().fold(Person::new(account, user_id), Person::permission);
-                for org in orgs {
-                    person = match &role {
-                        Some(role) => person.member_of(org, role.as_str()),
-                        None => person.in_org(org),
-                    };
-                }
-                Caller::person(match role.filter(|_| whole_account) {
-                    Some(role) => person.role(role),
-                    None if whole_account => person.whole_account(),
-                    None => person,
-                })
+            Some(by) if by.person.is_some() => {
+                Caller::person(by.person_of(account).ok_or("`by` names no person")?)
             }
-            Some(_) => return Err("`by` names an `admin`, a `key` with an `operation`, or a `person`".to_owned()),
+            Some(_) => {
+                return Err("`by` names an `admin`, a `key` with an `operation`, or a `person`".to_owned());
+            }
         };
         Ok(match act.operation_id {
             Some(id) => caller.operation_id(id),

@@ -14,6 +14,7 @@ mod document;
 mod manage;
 mod report;
 mod rules;
+mod usage;
 mod world;
 
 pub use report::{Failure, Report};
@@ -56,7 +57,10 @@ pub fn run<P: AsRef<Path>>(paths: &[P], setup: Setup) -> Result<Report, Error> {
     files.sort();
     files.dedup();
     if files.is_empty() {
-        return Err(Error::new(ErrorKind::InvalidArgument, "there is no vector here; name files or folders of `.json`"));
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            "there is no vector here; name files or folders of `.json`",
+        ));
     }
     let mut report = Report::default();
     for file in files {
@@ -91,12 +95,16 @@ fn check(file: &Path, setup: Setup) -> Result<usize, Vec<Problem>> {
     let document = Document::read(file).map_err(|what| vec![Problem::of_file(what)])?;
     match &document.content {
         Content::Scenario(scenario) => {
-            let mut world = world::World::new(file, scenario, setup).map_err(|what| vec![Problem::of_file(what)])?;
+            let mut world =
+                world::World::new(file, scenario, setup).map_err(|what| vec![Problem::of_file(what)])?;
             for (index, step) in scenario.steps.iter().enumerate() {
                 let problems = world.run(step);
                 if !problems.is_empty() {
                     // What follows a wrong step says nothing.
-                    return Err(problems.into_iter().map(|what| Problem::of_step(index, &step.verb, what)).collect());
+                    return Err(problems
+                        .into_iter()
+                        .map(|what| Problem::of_step(index, &step.verb, what))
+                        .collect());
                 }
             }
             Ok(1)

@@ -3,7 +3,7 @@
 use super::answer::{Answer, instant};
 use super::document::{Host, Scenario, Step};
 use super::{Setup, Store, compare};
-use crate::authority::{Authority, AuthorityBuilder};
+use crate::authority::{Authority, AuthorityBuilder, Reservation};
 use crate::clock::ManualClock;
 use crate::decision::Grant;
 use crate::entropy::Entropy;
@@ -32,6 +32,7 @@ pub(super) struct World {
     processes: BTreeMap<String, Authority>,
     pub(super) keys: BTreeMap<String, NamedKey>,
     pub(super) grants: BTreeMap<String, Grant>,
+    pub(super) reservations: BTreeMap<String, Reservation>,
     /// The secrets that sign user ids, by account, and the proofs made with them, by name.
     pub(super) proof_secrets: BTreeMap<String, ProofSecret>,
     pub(super) proofs: BTreeMap<String, String>,
@@ -75,6 +76,7 @@ impl World {
             processes: BTreeMap::new(),
             keys: BTreeMap::new(),
             grants: BTreeMap::new(),
+            reservations: BTreeMap::new(),
             proof_secrets: BTreeMap::new(),
             proofs: BTreeMap::new(),
             folder,
@@ -105,8 +107,8 @@ impl World {
         match step.verb.as_str() {
             "advance" => self.advance(step.arguments()?).map(|()| Answer::new()),
             "restart" => self.restart(step.arguments()?).map(|()| Answer::new()),
-            "authorize" | "inspect" | "parallel" => self.decide(step),
-            "reserve" | "commit" | "release" | "refund" | "refund_operation" => Err("TMP no engine".into()),
+            "authorize" | "inspect" | "parallel" | "answer" => self.decide(step),
+            "reserve" | "commit" | "release" | "refund" | "refund_operation" => self.hold(step),
             _ => self.manage(step),
         }
     }
@@ -131,7 +133,13 @@ impl World {
         let builder = match &self.stores {
             Stores::Memory(records, usage) => builder.stores(records.clone(), usage.clone()),
             #[cfg(feature = "sqlite")]
-            Stores::Sqlite(_) => builder,
+            Stores::Sqlite(folder) => {
+                let mut options = crate::store::sqlite::SqliteOptions::default();
+                options.clock = self.clock.clone();
+                let store =
+                    Arc::new(crate::store::sqlite::SqliteStore::open(folder.0.join("store.db"), options)?);
+                builder.stores(store.clone(), store)
+            }
         };
         builder.open()
     }
@@ -148,8 +156,12 @@ impl World {
 
     fn advance(&mut self, arguments: AdvanceArguments) -> Result<(), String> {
         match arguments {
-            AdvanceArguments { seconds: Some(seconds), micros: None, to: None } => self.clock.advance_seconds(seconds),
-            AdvanceArguments { seconds: None, micros: Some(micros), to: None } => self.clock.advance_micros(micros),
+            AdvanceArguments { seconds: Some(seconds), micros: None, to: None } => {
+                self.clock.advance_seconds(seconds)
+            }
+            AdvanceArguments { seconds: None, micros: Some(micros), to: None } => {
+                self.clock.advance_micros(micros)
+            }
             AdvanceArguments { seconds: None, micros: None, to: Some(to) } => self.clock.set(instant(&to)?),
             _ => return Err("`advance` takes one of `seconds`, `micros` and `to`".to_owned()),
         }
@@ -159,6 +171,7 @@ impl World {
     /// Every process ends and begins again on what the store holds.
     fn restart(&mut self, _: NoArguments) -> Result<(), String> {
         self.grants.clear();
+        self.reservations.clear();
         for (_, authority) in std::mem::take(&mut self.processes) {
             authority.close(1_000).map_err(|e| format!("could not be closed: {e}"))?;
         }
@@ -246,7 +259,9 @@ impl Host {
             None => builder,
         };
         match resources {
-            Some(known) => builder.resource_hook(move |asked| Ok(known.iter().any(|one| one == asked.resource.as_str()))),
+            Some(known) => {
+                builder.resource_hook(move |asked| Ok(known.iter().any(|one| one == asked.resource.as_str())))
+            }
             None => builder,
         }
     }
@@ -286,7 +301,7 @@ impl Stores {
                 Arc::new(crate::store::memory::MemoryUsage::with_clock(clock.clone())),
             )),
             #[cfg(feature = "sqlite")]
-            Store::Sqlite => Err("TMP".into()),
+            Store::Sqlite => Folder::new().map(Self::Sqlite),
         }
     }
 }

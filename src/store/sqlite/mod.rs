@@ -35,9 +35,9 @@ mod queue;
 mod reader;
 mod records;
 mod schema;
-mod session;
 mod sql;
 mod tenant_row;
+mod transaction;
 mod turn;
 mod usage;
 mod word;
@@ -58,7 +58,7 @@ use self::fork::ForkMark;
 use self::ledger::Scan;
 use self::queue::{Queue, Verdict};
 use self::reader::Readers;
-use self::session::Session;
+use self::transaction::Transaction;
 use self::turn::Turn;
 use self::writer::Writer;
 use super::{CheckLine, Freshness, StoreError, StoreErrorKind};
@@ -204,7 +204,7 @@ impl SqliteStore {
     fn write<T, F>(&self, write: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Session<'_>) -> Result<Verdict<T>, StoreError> + Send + 'static,
+        F: FnOnce(&mut Transaction<'_>) -> Result<Verdict<T>, StoreError> + Send + 'static,
     {
         self.write_within(self.inner.options.deadline, write)
     }
@@ -212,7 +212,7 @@ impl SqliteStore {
     fn write_within<T, F>(&self, time: Duration, write: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Session<'_>) -> Result<Verdict<T>, StoreError> + Send + 'static,
+        F: FnOnce(&mut Transaction<'_>) -> Result<Verdict<T>, StoreError> + Send + 'static,
     {
         let now_us = self.enter()?;
         let result = self.inner.queue.call(now_us.saturating_add(micros(time)), write);

@@ -1,7 +1,9 @@
 //! Steps about keys.
 
 use super::{Act, By, body, shown_as, with_ok};
-use crate::authority::{Authority, IssuedKey, KeyChanged, KeyEdit, KeyView, NewKey, Page, PlanChange, Rotation, TenantName};
+use crate::authority::{
+    Authority, IssuedKey, KeyChanged, KeyEdit, KeyView, NewKey, Page, PlanChange, Rotation, TenantName,
+};
 use crate::error::Error;
 use crate::key::id::KeyId;
 use crate::store::KeyFilter;
@@ -89,7 +91,8 @@ impl World {
         let IssueArguments { name, account, body: members, by, operation_id } = step.arguments()?;
         let authority = self.process(&step.process)?;
         let caller = self.caller(&step.process, &account, Act { by, operation_id })?;
-        let issued = NewKey::from_json(account.as_str(), &body(&members)).and_then(|new| authority.issue(&caller, &new));
+        let issued = NewKey::from_json(account.as_str(), &body(&members))
+            .and_then(|new| authority.issue(&caller, &new));
         Ok(self.keep(&authority, name, issued))
     }
 
@@ -99,7 +102,8 @@ impl World {
         let authority = self.process(&step.process)?;
         let caller = self.caller(&step.process, &account, Act { by, operation_id })?;
         let replaced = if step.verb == "rotate" {
-            let rotation = grace_s.map_or_else(Rotation::default, |seconds| Rotation::default().grace_s(seconds));
+            let rotation =
+                grace_s.map_or_else(Rotation::default, |seconds| Rotation::default().grace_s(seconds));
             authority.rotate(&caller, &account, &id, &rotation)
         } else {
             authority.regenerate(&caller, &account, &id)
@@ -192,7 +196,8 @@ impl World {
         let arguments: PlanArguments = step.arguments()?;
         let authority = self.process(&step.process)?;
         let change = arguments.plan.map_or_else(PlanChange::default, PlanChange::to);
-        let change = arguments.amounts.into_iter().fold(change, |change, (limit, units)| change.amount(limit, units));
+        let change =
+            arguments.amounts.into_iter().fold(change, |change, (limit, units)| change.amount(limit, units));
         if let Some(key) = arguments.key {
             let (account, id) = self.target(Some(&key), None, None)?;
             let caller = self.caller(&step.process, &account, Act::default())?;
@@ -213,7 +218,9 @@ impl World {
         let (account, id) = match self.target(key.as_deref(), account, id) {
             Ok(target) => target,
             // What is no id names no key.
-            Err(error) if error == NO_ID => return Ok(failed(&Error::from("".parse::<KeyId>().err().ok_or(NO_ID)?))),
+            Err(error) if error == NO_ID => {
+                return Ok(failed(&Error::from("".parse::<KeyId>().err().ok_or(NO_ID)?)));
+            }
             Err(error) => return Err(error),
         };
         let authority = self.process(&step.process)?;
@@ -242,7 +249,12 @@ impl World {
     }
 
     /// Account and id of a key that is named, or given by both.
-    fn target(&self, key: Option<&str>, account: Option<String>, id: Option<String>) -> Result<(String, KeyId), String> {
+    fn target(
+        &self,
+        key: Option<&str>,
+        account: Option<String>,
+        id: Option<String>,
+    ) -> Result<(String, KeyId), String> {
         match (key, account, id) {
             (Some(name), None, None) => {
                 let key = self.key(name)?;

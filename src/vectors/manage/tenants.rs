@@ -123,7 +123,8 @@ impl World {
             _ => {
                 // A claim that stands is answered with the proof to publish.
                 let domains = authority.domains(&caller, &account).map_err(|e| e.to_string())?;
-                let published = domains.into_iter().filter(|_| found == Some(true)).map(|domain| domain.publish);
+                let published =
+                    domains.into_iter().filter(|_| found == Some(true)).map(|domain| domain.publish);
                 let records = TxtRecords(published.collect());
                 shown_as(authority.verify_domain(&caller, &account, &request, Lookup::dns(&records)))
             }

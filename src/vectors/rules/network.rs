@@ -37,7 +37,8 @@ pub(super) struct OriginCase {
 
 /// An origin in its normal form.
 pub(super) fn origin(case: &OriginCase) -> Result<Answer, String> {
-    let normal = OriginPattern::enter(&case.text, OriginMatch::Exact).map_or(Value::Null, |origin| json!(origin.to_string()));
+    let normal = OriginPattern::enter(&case.text, OriginMatch::Exact)
+        .map_or(Value::Null, |origin| json!(origin.to_string()));
     Ok(object(json!({ "origin": normal })))
 }
 
@@ -51,7 +52,9 @@ pub(super) struct OriginMatchCase {
 
 /// Whether what an owner entered stands for what a browser sent.
 pub(super) fn origin_match(case: &OriginMatchCase) -> Result<Answer, String> {
-    let Ok(pattern) = OriginPattern::enter(&case.pattern, case.mode) else { return Ok(object(json!({ "ok": false }))) };
+    let Ok(pattern) = OriginPattern::enter(&case.pattern, case.mode) else {
+        return Ok(object(json!({ "ok": false })));
+    };
     let matches = Origin::parse(&case.origin).is_ok_and(|origin| pattern.matches(&origin));
     Ok(object(json!({ "ok": true, "matches": matches })))
 }
@@ -81,7 +84,8 @@ pub(super) struct ClientAddressCase {
 pub(super) fn client_address(case: &ClientAddressCase) -> Result<Answer, String> {
     let networks = NetworkList::parse(&case.proxies).map_err(|e| e.to_string())?;
     let header: HeaderName = "x-forwarded-for".parse().map_err(|_| "the header has no name")?;
-    let lines: Vec<(&str, &[u8])> = case.forwarded_for.iter().map(|line| ("X-Forwarded-For", line.as_bytes())).collect();
+    let lines: Vec<(&str, &[u8])> =
+        case.forwarded_for.iter().map(|line| ("X-Forwarded-For", line.as_bytes())).collect();
     let proxies = TrustedProxies::new(networks, ForwardedHeader::List(header));
     let client = proxies.client_address(Some(case.peer), Headers::new(&lines));
     Ok(object(json!({ "client": client.map(|client| client.to_string()) })))

@@ -93,11 +93,25 @@ def service_keys():
 
     for role, held in ROLES.items():
         s = service(scenario(f"MS-07-{role}", f"what the role {role} may do, operation by operation", "MS-07", "MS-11",
-                             "MS-40", "A-13"), role=role)
+                             "MS-28", "MS-40", "A-13"), role=role)
         for method, path, operation, permission in OPERATIONS:
             expect = allow(None if operation == "orgs.list" else ORG) if permission in held else deny(
                 "insufficient_permission", missing=[permission])
             go(s, expect, method, path, note=operation)
+        yield s
+
+    for role, held in {**ROLES, "owner": None}.items():
+        s = scenario(f"MS-07-person-{role}", f"a person with the role {role} is judged as a key is, operation by operation",
+                     "MS-07", "A-13")
+        s.put(org=ORG)
+        by = {"person": "alice", "role": role, "orgs": [ORG]}
+        for method, path, operation, permission in OPERATIONS:
+            if operation == "orgs.list":
+                continue  # a role in one org says nothing about the account
+            may = held is None or permission in held
+            expect = allow(ORG, "alice") if may else deny("insufficient_permission", missing=[permission])
+            s.step("authorize", expect, method=method, path=path.replace("{org}", ORG), by=by, account="acme", note=operation)
+        s.step("authorize", deny("org_not_allowed", "T-36"), method="GET", path=BASE + "/org_2/servers", by=by, account="acme")
         yield s
 
     s = service(scenario("MS-07-people", "a person is judged as a key with the same role", "MS-07", "A-13", "INV-10"),
@@ -228,6 +242,17 @@ def managing_keys():
     go(s, deny("invalid_key", reason="revoked"), "GET", BASE + "/{org}/servers", key="made")
     s.key_step("rotate", "adm", refused("grant_exceeds_creator"), by=by, grace_s=0, **{"as": "y"})
     s.update("adm", refused("grant_exceeds_creator"), by=by, expires_at=None)
+    yield s
+
+    s = service(scenario("A-46", "a key outlives the key and the person that made it", "A-46", "INV-10"), "adm", "admin")
+    s.issue("made", by={"key": "adm", "operation": "keys.create"}, role="developer")
+    s.issue("by-person", by={"person": "alice", "role": "admin", "orgs": [ORG]}, role="viewer")
+    s.key_step("revoke", "adm")
+    for key in ("made", "by-person"):
+        go(s, allow(ORG), "GET", BASE + "/{org}/servers", key=key)
+    s.tenant_step("suspend_tenant", ORG)
+    for key in ("made", "by-person"):
+        go(s, deny("org_suspended", "X-06"), "GET", BASE + "/{org}/servers", key=key)
     yield s
 
     s = service(scenario("A-14-expiry", "a key that ends makes none that ends later", "A-14", "INV-10"), "adm", "admin",

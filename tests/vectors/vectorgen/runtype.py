@@ -193,6 +193,14 @@ def base():
         go(s, deny("invalid_key", reason="revoked"), "GET", "/v1/flows", process=process)
     yield s
 
+    s = scenario("RT-27", "separate keys per use, as many as wanted", "RT-27")
+    for number in range(20):
+        api(s, f"use-{number}", permissions=["FLOWS:READ"] if number % 2 else ["RECORDS:READ"])
+    go(s, allow(ORG), "GET", "/v1/flows", key="use-1")
+    go(s, deny("insufficient_permission"), "GET", "/v1/flows", key="use-2")
+    go(s, allow(ORG), "GET", "/v1/records", key="use-2")
+    yield s
+
     s = scenario("RT-28", "a key is due after 90 days and still works", "RT-28", "N-09")
     api(s, "old")
     s.advance(to="2026-06-08T11:59:59Z")

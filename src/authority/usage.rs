@@ -153,7 +153,6 @@ impl Authority {
             create_org: false,
             create_user: false,
             warning: None,
-            entitlements: 0,
             row: Row::LEVEL,
         };
         let level = key.level();
@@ -198,7 +197,6 @@ impl Inner {
             create_org: false,
             create_user: false,
             warning: None,
-            entitlements: 0,
             row: Row::LEVEL,
             principal,
         })

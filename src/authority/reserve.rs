@@ -27,7 +27,7 @@ pub enum Reserved {
 pub struct Reservation {
     inner: Arc<Inner>,
     held: Vec<HeldLine>,
-    grant: Grant,
+    grant: Arc<Grant>,
     max: Units,
 }
 
@@ -47,7 +47,7 @@ impl Authority {
         match decided {
             Ok((Decision::Allow(grant), held)) => {
                 let max = held.iter().map(HeldLine::units).max().unwrap_or(max);
-                Ok(Reserved::Held(Reservation { inner: Arc::clone(&self.inner), held, grant, max }))
+                Ok(Reserved::Held(Reservation { inner: Arc::clone(&self.inner), held, grant: Arc::new(grant), max }))
             }
             other => {
                 match self.inner.tell(request, Stop::into_decision(other.map(|(decision, _)| decision)))? {
@@ -159,6 +159,12 @@ impl Reservation {
         &self.grant
     }
 
+    /// The grant, shared with those who work under it. It has nothing to give back: the reservation has.
+    #[must_use]
+    pub fn shared_grant(&self) -> Arc<Grant> {
+        Arc::clone(&self.grant)
+    }
+
     /// The most units it holds on a limit.
     #[must_use]
     pub fn max(&self) -> u64 {
@@ -181,6 +187,14 @@ impl Reservation {
             return Err(Error::refused(Code::UsageLimitReached).with_detail(text));
         }
         Ok(())
+    }
+
+    /// Counts all that is held as used: work of a fixed cost was done.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    pub fn commit_all(mut self) -> Result<(), Error> {
+        self.inner.ledger.settle_held(std::mem::take(&mut self.held), HeldLine::units).map(drop)
     }
 
     /// Gives everything back.

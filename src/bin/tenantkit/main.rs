@@ -69,8 +69,7 @@ fn run(arguments: Vec<OsString>, early: Early) -> Result<Exit, Failure> {
 /// Help and version are data; all else is a command line that can't be read.
 fn unread(error: &clap::Error, format: Format) -> Result<Exit, Failure> {
     if !error.use_stderr() {
-        let printed = if format == Format::Table { error.print() } else { error.print() };
-        return printed.map(|()| Exit::Done).map_err(|e| Failure::stdout(&e));
+        return error.print().map(|()| Exit::Done).map_err(|e| Failure::stdout(&e));
     }
     if format == Format::Table {
         output::say(&hide_long_values(error));

@@ -143,8 +143,9 @@ impl Authority {
     /// Says what could not be written.
     pub fn close(&self, deadline_ms: u64) -> Result<(), Error> {
         let touched = self.inner.engine.load().records.flush_touches();
-        let settled = self.inner.ledger.close(deadline_ms);
+        // Before the ledger: both stores may be one, which the ledger closes.
         let audited = self.inner.refusals.write(&*self.inner.store);
+        let settled = self.inner.ledger.close(deadline_ms);
         let closed = self.inner.store.close().map_err(Error::from);
         touched.and(settled).and(audited).and(closed)
     }

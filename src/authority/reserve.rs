@@ -62,8 +62,12 @@ impl Authority {
     ///
     /// # Errors
     /// [`ErrorKind::AlreadySettled`] when the grant charged nothing that it can give back, was refunded already, or its
-    /// units belong to a lease that is over.
+    /// units belong to a lease that is over; `validation_error` for more units than it charged.
     pub fn refund(&self, grant: &mut Grant, units: u64) -> Result<(), Error> {
+        let most = grant.charges.as_ref().and_then(|charges| charges.units.iter().map(|line| line.units).max());
+        if most.is_some_and(|most| units > most) {
+            return Err(Error::invalid_field("units", "is more than the grant charged"));
+        }
         let charges = grant.charges.take().ok_or_else(|| {
             let text =
                 "the grant has no units to give back; a call with an operation id is refunded by that id";
@@ -161,7 +165,7 @@ impl Reservation {
         self.max.get()
     }
 
-    /// Counts `actual` units as used and gives the rest back. What was used beyond the reservation is taken like a call;
+    /// Counts `actual` units of the variable meter as used, and the fixed costs of the call, and gives the rest back. What was used beyond the reservation is taken like a call;
     /// where a limit refuses that, it is counted as overrun, above the cap, unless the policy says otherwise.
     ///
     /// # Errors
@@ -171,7 +175,7 @@ impl Reservation {
     pub fn commit(mut self, actual: u64) -> Result<(), Error> {
         let actual = Units::new(actual)
             .ok_or_else(|| Error::invalid_field("actual", "is at most 9007199254740991 (2^53 - 1)"))?;
-        let settled = self.inner.ledger.settle_held(std::mem::take(&mut self.held), |_| actual)?;
+        let settled = self.inner.ledger.settle_held(std::mem::take(&mut self.held), |line| line.used_by(actual))?;
         if settled.unrecorded > 0 {
             let text = format!("{} units were used and are not recorded", settled.unrecorded);
             return Err(Error::refused(Code::UsageLimitReached).with_detail(text));

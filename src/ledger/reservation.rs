@@ -1,6 +1,7 @@
 //! Units held for later, and units that come back.
 
 use super::Ledger;
+use super::call::QuotaUse;
 use super::lane::{Answer, Lane};
 use crate::decision::ChargedUnits;
 use crate::error::{Error, ErrorKind};
@@ -15,6 +16,7 @@ pub(crate) struct HeldLine {
     units: Units,
     terms: Terms,
     record_overrun: bool,
+    follows_commit: bool,
     settled: bool,
 }
 
@@ -28,14 +30,17 @@ pub(crate) struct Settled {
 }
 
 impl HeldLine {
-    pub(super) fn new(
-        lane: Arc<Lane>,
-        lease: LeaseId,
-        units: Units,
-        terms: Terms,
-        record_overrun: bool,
-    ) -> Self {
-        Self { lane, lease, units, terms, record_overrun, settled: false }
+    pub(super) fn new(lane: Arc<Lane>, lease: LeaseId, quota: &QuotaUse) -> Self {
+        let QuotaUse { units, terms, record_overrun, follows_commit, .. } = quota;
+        Self {
+            lane,
+            lease,
+            units: *units,
+            terms: terms.clone(),
+            record_overrun: *record_overrun,
+            follows_commit: *follows_commit,
+            settled: false,
+        }
     }
 
     pub(super) fn lane(&self) -> &Arc<Lane> {
@@ -51,6 +56,11 @@ impl HeldLine {
     /// How many units are held.
     pub(crate) fn units(&self) -> Units {
         self.units
+    }
+
+    /// How many units a call that used `actual` of the variable meter used of this one; a fixed cost is used whole.
+    pub(crate) fn used_by(&self, actual: Units) -> Units {
+        if self.follows_commit { actual } else { self.units }
     }
 
     pub(super) fn operation_line(&self) -> OperationLine {

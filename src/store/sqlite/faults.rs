@@ -1,4 +1,4 @@
-//! Places where tests end or stop the process. In other builds a place is nothing.
+//! Places where tests end or halt the process. In other builds a place is nothing.
 
 /// The process passes the place called `name`.
 #[cfg(not(test))]
@@ -6,7 +6,7 @@
 pub(super) fn point(_name: &str) {}
 
 /// The process passes the place called `name`: it dies there if the test asked for this place and this pass through it,
-/// and stops there, until it is continued, if the test asked to see every place.
+/// and halts there, until it is let go on, if the test asked to see every place.
 #[cfg(test)]
 pub(super) fn point(name: &str) {
     use super::spawn;
@@ -15,8 +15,8 @@ pub(super) fn point(name: &str) {
     if spawn::role().is_none() {
         return;
     }
-    if spawn::text_if_given("STOPS").is_some() && name != "migration statement" {
-        return spawn::stop();
+    if spawn::text_if_given("HALTS").is_some() && name != "migration statement" {
+        return spawn::halt(name);
     }
     let Some(fatal) = spawn::text_if_given("DIES_AT") else { return };
     let Some((place, pass)) = fatal.split_once('#') else { return };

@@ -1,7 +1,7 @@
 //! The store between real processes: they open one file at once, are killed at each step, and write against each other.
 
 use super::board::Board;
-use super::spawn::{self, Dice, Fate};
+use super::spawn::{self, Dice, Fate, Halting};
 use super::tempdir::Dir;
 use super::tests::{change_of, done, exchange, key, limit_row, patient, put};
 use super::*;
@@ -249,9 +249,11 @@ fn inv_04_a_change_is_marked_before_its_commit_and_until_it_is_published() {
     let store = SqliteStore::open(dir.path("keys.db"), patient()).unwrap();
     let Freshness::At(before) = store.freshness().unwrap() else { panic!("not fresh") };
     let after = Freshness::At(Generation(before.0 + 1));
-    let mut child = start_stopping(test, values(&dir, 0));
+    let mut values = values(&dir, 0);
+    values.push(("HALTS", "yes".to_owned()));
+    let mut changer = Halting::start(&path(test), "changer", &values);
     for place in PLACES {
-        assert_eq!(spawn::wait(&child), Fate::Stopped, "{place}");
+        assert_eq!(changer.next_halt().as_deref(), Some(place));
         let seen = store.freshness().unwrap();
         let right = match place {
             "before the mark" => seen == Freshness::At(before),
@@ -261,16 +263,9 @@ fn inv_04_a_change_is_marked_before_its_commit_and_until_it_is_published() {
             _ => seen == after,
         };
         assert!(right, "{place}: {seen:?}");
-        spawn::proceed(&child);
+        changer.go_on();
     }
-    assert_eq!(spawn::wait(&child), Fate::Exited(0));
-    // Its status was taken above.
-    let _ = child.wait();
-}
-
-fn start_stopping(test: &str, mut values: Vec<(&'static str, String)>) -> Child {
-    values.push(("STOPS", "yes".to_owned()));
-    spawn::start(&path(test), "stopper", &values)
+    assert_eq!(changer.next_halt(), None);
 }
 
 /// Takes units through several callers at once, so that the writer never runs out of work. Tells the longest wait in
@@ -320,9 +315,9 @@ fn two_processes_at_full_load_starve_nobody() {
         let figures: Vec<u64> = lines[0].split(' ').map(|n| n.parse().unwrap()).collect();
         let [longest_us, overtaken] = figures[..] else { panic!("{lines:?}") };
         eprintln!("longest wait {longest_us} us, overtaken {overtaken} times");
-        // The time depends on the disk; how often the other comes first does not.
+        // A quarter of all that the other does would be starvation, however busy the machine is.
         assert!(
-            overtaken < u64::from(CALLS) / 4,
+            overtaken < u64::from(CALLS) * CALLERS / 4,
             "a call waited while the other was served {overtaken} times"
         );
     }

@@ -203,6 +203,9 @@ pub(crate) fn remedy(code: &str, names: &CliNames) -> Option<String> {
             format!("name the right org with `{org_flag} ID` for this command, or set `{org_env}` for all of them")
         }
         Some(Code::UserRequired | Code::UserMismatch | Code::UserNotAllowed) => "name the right user with `--user ID`".to_owned(),
+        Some(Code::BindingInvalid) => {
+            format!("`{org_flag} ID` and `--user ID` name whom the key is for; `{program} keys options` shows the presets")
+        }
         Some(Code::MissingCredential) => format!("set `{key_env}`, or give the key on stdin with `--key -`"),
         Some(Code::InvalidKey | Code::KeyExpired) => {
             format!("`{program} keys list --all` shows which keys there are and how they stand")

@@ -154,7 +154,7 @@ const COLUMNS: &[Column<TenantView>] = &[
     Column::new("org", |tenant, _| Cell::option(tenant.org_id.as_ref())),
     Column::new("user", |tenant, _| Cell::option(tenant.user_id.as_ref())),
     Column::new("state", |tenant, _| state(tenant.state)),
-    Column::new("plan", |tenant, _| Cell::option(tenant.plan.as_ref().map(|plan| &plan.name))),
+    Column::new("plan", |tenant, _| Cell::option(tenant.plan.as_ref().and_then(|plan| plan.name.as_ref()))),
     Column::new("labels", labels),
     Column::new("created at", |tenant, style| Cell::instant(Some(tenant.created_at), style)),
 ];
@@ -365,7 +365,7 @@ fn fields(tenant: &TenantView, style: &Style) -> Vec<(&'static str, Cell)> {
         ("org", Cell::option(tenant.org_id.as_ref())),
         ("user", Cell::option(tenant.user_id.as_ref())),
         ("state", state(tenant.state)),
-        ("plan", Cell::option(tenant.plan.as_ref().map(|plan| &plan.name))),
+        ("plan", Cell::option(tenant.plan.as_ref().and_then(|plan| plan.name.as_ref()))),
         ("labels", labels(tenant, style)),
         ("created", Cell::instant(Some(tenant.created_at), style)),
         ("changed", Cell::instant(Some(tenant.updated_at), style)),

@@ -85,7 +85,7 @@ pub(super) fn show(context: &Context, issued: IssuedKey, form: Form, what: &str,
         (Format::Table, Some(text)) => context.out.data(format!("{text}\n")),
         (_, text) => {
             let made = Made { key: text, record: &key, warnings: &issued.warnings, replayed: issued.replayed };
-            context.out.one(&made, COLUMNS, |_| Vec::new())
+            context.out.one(&made, &columns(), |_| Vec::new())
         }
     };
     let printed = match text {
@@ -105,9 +105,11 @@ pub(super) fn show(context: &Context, issued: IssuedKey, form: Form, what: &str,
     Ok(Exit::Done)
 }
 
-const COLUMNS: &[Column<Made<'_>>] = &[
-    Column::new("key", |made, _| Cell::option(made.key)),
-    Column::new("id", |made, _| Cell::new(made.record.view.id.to_string())),
-    Column::new("name", |made, _| Cell::new(&made.record.view.name)),
-    Column::new("expires at", |made, style| Cell::instant(made.record.view.expires_at, style)),
-];
+fn columns<'a>() -> [Column<Made<'a>>; 4] {
+    [
+        Column::new("key", |made, _| Cell::option(made.key)),
+        Column::new("id", |made, _| Cell::new(made.record.view.id.to_string())),
+        Column::new("name", |made, _| Cell::new(&made.record.view.name)),
+        Column::new("expires at", |made, style| Cell::instant(made.record.view.expires_at, style)),
+    ]
+}

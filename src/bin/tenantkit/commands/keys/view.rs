@@ -44,7 +44,7 @@ pub(crate) const COLUMNS: &[Column<Key>] = &[
     Column::new("acts for", |key, _| Cell::new(acts_for(&key.view))),
     Column::new("role", |key, _| Cell::option(key.view.role.as_ref())),
     Column::detail("permissions", |key, _| Cell::words(&key.view.permissions)),
-    Column::new("plan", |key, _| Cell::option(key.view.plan.as_ref().map(|plan| &plan.name))),
+    Column::new("plan", |key, _| Cell::option(key.view.plan.as_ref().and_then(|plan| plan.name.as_ref()))),
     Column::new("usage", |key, style| {
         key.usage.as_ref().map_or_else(|| Cell::option(None::<&str>), |usage| usage.gauge.cell(style))
     }),
@@ -75,7 +75,7 @@ pub(crate) fn fields(key: &Key, style: &Style) -> Vec<(&'static str, Cell)> {
         ("resources", resources(&view.resources)),
         ("origins", Cell::words(&view.origins)),
         ("addresses", Cell::option(view.ip_allow.as_ref().map(|list| addresses(list)))),
-        ("plan", Cell::option(view.plan.as_ref().map(|plan| &plan.name))),
+        ("plan", Cell::option(view.plan.as_ref().and_then(|plan| plan.name.as_ref()))),
         ("entitlements", Cell::words(view.plan.iter().flat_map(|plan| &plan.entitlements))),
     ];
     if let Some(usage) = &key.usage {

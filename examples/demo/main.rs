@@ -36,7 +36,7 @@ fn play(processes: &Processes) -> Checked<()> {
     clean_up_when_interrupted(processes.clone(), folder.path().to_owned());
     let mut story = Story::default();
     println!("Four products, one engine: each product differs from the others by its policy file alone.");
-    println!("Keys are shown masked. Everything runs on 127.0.0.1 and is removed at the end.");
+    println!("No text of a key is printed. Everything runs on 127.0.0.1 and is removed at the end.");
 
     chapters::runstack::play(&mut story, folder.path(), processes)?;
     chapters::mcpstack::play(&mut story, folder.path(), processes)?;

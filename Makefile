@@ -10,7 +10,8 @@ help: ## these lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
 
 demo: ## the whole engine at work on four example hosts, in words
-	@$(CARGO) run --quiet --release $(FEATURES) --example demo
+	@$(CARGO) build --quiet $(FEATURES) --example runstack --example mcpstack --example runtype --example allmcp --example demo
+	@$(CARGO) run --quiet $(FEATURES) --example demo
 
 test: lint ## everything that must hold
 	scripts/test.sh

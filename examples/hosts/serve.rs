@@ -79,7 +79,7 @@ impl Arguments {
             Some(path) => Policy::parse(&std::fs::read_to_string(path)?)?,
             None => Policy::parse(policy)?,
         };
-        let mut builder = Authority::builder(policy).sqlite(&self.db)?;
+        let mut builder = Authority::builder(policy).sqlite(&self.db);
         if let Ok(secret) = std::env::var("TENANTKIT_SEAL_KEY") {
             builder = builder.seal_key(seal_key(&secret)?);
         }

@@ -10,7 +10,8 @@ help: ## these lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
 
 demo: ## the whole engine at work on four example hosts, in words
-	@$(CARGO) run --quiet --release $(FEATURES) --example demo
+	@$(CARGO) build --quiet $(FEATURES) --example runstack --example mcpstack --example runtype --example allmcp --example demo
+	@$(CARGO) run --quiet $(FEATURES) --example demo
 
 test: lint ## everything that must hold
 	scripts/test.sh
@@ -26,7 +27,7 @@ docs: ## API documentation, warnings as errors
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(FEATURES) --no-deps
 
 fuzz: ## the fuzz targets on their stable, seeded driver: TENANTKIT_FUZZ_INPUTS=1000000 for a long run
-	$(CARGO) test --release --manifest-path tests/fuzz/Cargo.toml
+	$(CARGO) test --release --test fuzz_bounded
 
 soak: ## the process, crash and model tests at full length
 	TENANTKIT_LONG=1 $(CARGO) test --release $(FEATURES)

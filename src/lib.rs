@@ -24,6 +24,8 @@ pub mod resource;
 pub mod seal;
 pub mod store;
 pub mod tenant;
+#[cfg(feature = "conformance")]
+pub mod vectors;
 
 pub use authority::*;
 pub use clock::Timestamp;

@@ -40,7 +40,10 @@ fn shown(path: &Path) -> String {
 
 /// The lines of a text that are code, with their numbers: comments are left out.
 fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    text.lines().enumerate().map(|(i, line)| (i + 1, line)).filter(|(_, line)| !line.trim_start().starts_with("//"))
+    text.lines()
+        .enumerate()
+        .map(|(i, line)| (i + 1, line))
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
 }
 
 fn complain(what: &str, found: &[String]) {
@@ -83,8 +86,21 @@ const HEIGHTS: [(u8, &[&str]); 6] = [
     (
         1,
         &[
-            "address", "audit", "credential", "decision", "domain", "headers", "key", "limit", "observer", "origin",
-            "permission", "policy", "resource", "seal", "tenant",
+            "address",
+            "audit",
+            "credential",
+            "decision",
+            "domain",
+            "headers",
+            "key",
+            "limit",
+            "observer",
+            "origin",
+            "permission",
+            "policy",
+            "resource",
+            "seal",
+            "tenant",
         ],
     ),
     (2, &["store"]),
@@ -101,7 +117,9 @@ fn height(module: &str) -> Option<u8> {
 fn modules_point_from_top_to_bottom() {
     let mut wrong = Vec::new();
     for (path, text) in sources("src") {
-        let Some(own) = path.strip_prefix("src/").and_then(|rest| rest.split(['/', '.']).next()) else { continue };
+        let Some(own) = path.strip_prefix("src/").and_then(|rest| rest.split(['/', '.']).next()) else {
+            continue;
+        };
         if ["lib", "bin"].contains(&own) {
             continue;
         }
@@ -113,7 +131,8 @@ fn modules_point_from_top_to_bottom() {
         let product = text.split("#[cfg(test)]").next().unwrap();
         for (line, code) in code_lines(product) {
             for used in code.split("crate::").skip(1) {
-                let used: String = used.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                let used: String =
+                    used.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
                 if height(&used).is_some_and(|height| height > own_height) {
                     wrong.push(format!("{path}:{line} uses `{used}`"));
                 }
@@ -148,14 +167,16 @@ const UNSAFE_ALLOWED: [&str; 1] = ["src/store/sqlite/mapped.rs"];
 #[test]
 fn unsafe_stands_only_where_it_is_allowed() {
     let word = concat!("un", "safe");
-    let is_word = |code: &str| {
-        code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|token| token == word)
-    };
+    let is_word =
+        |code: &str| code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|token| token == word);
     let found: Vec<String> = sources("src")
         .into_iter()
         .filter(|(path, _)| !UNSAFE_ALLOWED.contains(&path.as_str()))
         .flat_map(|(path, text)| {
-            code_lines(&text).filter(|(_, code)| is_word(code)).map(|(line, _)| format!("{path}:{line}")).collect::<Vec<_>>()
+            code_lines(&text)
+                .filter(|(_, code)| is_word(code))
+                .map(|(line, _)| format!("{path}:{line}"))
+                .collect::<Vec<_>>()
         })
         .collect();
     complain("unsafe code outside its places", &found);
@@ -182,12 +203,18 @@ fn the_text_of_a_key_is_read_only_by_those_on_the_list() {
 
 #[test]
 fn nothing_is_left_undone() {
-    let words = [concat!("to", "do!("), concat!("unimpl", "emented!("), concat!("#[ig", "nore"), concat!("FIX", "ME")];
+    let words = [
+        concat!("to", "do!("),
+        concat!("unimpl", "emented!("),
+        concat!("#[ig", "nore"),
+        concat!("FIX", "ME"),
+    ];
     let found: Vec<String> = ["src", "tests", "examples", "benches"]
         .into_iter()
         .flat_map(sources)
         .flat_map(|(path, text)| {
-            let lines = text.lines().enumerate().filter(|(_, line)| words.iter().any(|word| line.contains(word)));
+            let lines =
+                text.lines().enumerate().filter(|(_, line)| words.iter().any(|word| line.contains(word)));
             lines.map(|(i, _)| format!("{path}:{}", i + 1)).collect::<Vec<_>>()
         })
         .collect();

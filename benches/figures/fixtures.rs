@@ -52,7 +52,9 @@ pub fn policy(more: &str) -> Policy {
 
 /// One local rate that is never reached, by number.
 pub fn rate(n: usize) -> String {
-    format!("[[rates]]\nname = \"rate-{n}\"\nmeter = \"calls\"\nsubject = [\"key\"]\nrate = \"1000000000/s\"\n")
+    format!(
+        "[[rates]]\nname = \"rate-{n}\"\nmeter = \"calls\"\nsubject = [\"key\"]\nrate = \"1000000000/s\"\n"
+    )
 }
 
 /// A key's text and its user, ready to be presented.

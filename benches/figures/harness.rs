@@ -101,7 +101,11 @@ pub fn report(lines: &[Line]) {
     let mut text = String::from("| # | case | ns | figure | goal | |\n|---|---|---:|---:|---|---|\n");
     for line in lines {
         let ns = line.ns.map(|ns| format!("{ns:.0}")).unwrap_or_default();
-        let figure = if line.figure >= 1_000.0 { format!("{:.0}", line.figure) } else { format!("{:.2}", line.figure) };
+        let figure = if line.figure >= 1_000.0 {
+            format!("{:.0}", line.figure)
+        } else {
+            format!("{:.2}", line.figure)
+        };
         let _ = writeln!(
             text,
             "| {} | {} | {ns} | {figure}{} | {} | {} |",

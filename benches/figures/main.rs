@@ -60,7 +60,14 @@ fn main() {
     ]);
     let ns = |name: &str| timings.iter().find(|(n, _)| *n == name).unwrap().1.median_ns;
     let sha = ns("sha256");
-    lines.push(Line { id: "", case: "SHA-256 of the key".into(), ns: Some(sha), figure: 1.0, unit: "x", goal: Goal::None });
+    lines.push(Line {
+        id: "",
+        case: "SHA-256 of the key".into(),
+        ns: Some(sha),
+        figure: 1.0,
+        unit: "x",
+        goal: Goal::None,
+    });
     let mut ratio = |id, case: &str, figure: f64, ns, goal| {
         lines.push(Line { id, case: case.into(), ns: Some(ns), figure, unit: "x", goal });
     };

@@ -1,18 +1,13 @@
 //! What the four hosts do alike: read the arguments, open the authority, serve, and close.
 
 use axum::Router;
-use axum::extract::{FromRef, FromRequestParts};
-use axum::http::request::Parts;
-use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-use tenantkit::http::tower::RequestId;
-use tenantkit::http::{HttpResponse, code_response, error_response};
 use tenantkit::seal::SealKey;
-use tenantkit::{Authority, Code, Error, Policy};
+use tenantkit::{Authority, AuthorityBuilder, Policy};
 
 const USAGE: &str = "usage: --listen ADDRESS:PORT --db PATH [--policy PATH]
 
@@ -22,9 +17,14 @@ const USAGE: &str = "usage: --listen ADDRESS:PORT --db PATH [--policy PATH]
 
   TENANTKIT_SEAL_KEY holds 64 hex digits where the policy keeps keys that can be shown again";
 
-/// Runs a host: `policy` is the text of the product's policy, `app` makes its routes.
-pub async fn run(policy: &str, app: impl FnOnce(Authority) -> Router) -> ExitCode {
-    match try_run(policy, app).await {
+/// Runs a host: `policy` is the text of the product's policy, `setup` adds to the authority what only this product
+/// knows, and `app` makes its routes.
+pub async fn run(
+    policy: &str,
+    setup: impl FnOnce(AuthorityBuilder) -> AuthorityBuilder,
+    app: impl FnOnce(Authority) -> Router,
+) -> ExitCode {
+    match try_run(policy, setup, app).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -33,9 +33,13 @@ pub async fn run(policy: &str, app: impl FnOnce(Authority) -> Router) -> ExitCod
     }
 }
 
-async fn try_run(policy: &str, app: impl FnOnce(Authority) -> Router) -> Result<(), Box<dyn StdError>> {
+async fn try_run(
+    policy: &str,
+    setup: impl FnOnce(AuthorityBuilder) -> AuthorityBuilder,
+    app: impl FnOnce(Authority) -> Router,
+) -> Result<(), Box<dyn StdError>> {
     let arguments = Arguments::read()?;
-    let authority = arguments.open(policy)?;
+    let authority = setup(arguments.builder(policy)?).open()?;
     let listener = tokio::net::TcpListener::bind(&arguments.listen).await?;
     println!("{}", listener.local_addr()?);
 
@@ -70,16 +74,16 @@ impl Arguments {
         Ok(Self { listen: listen.ok_or(USAGE)?, db: db.ok_or(USAGE)?, policy })
     }
 
-    fn open(&self, policy: &str) -> Result<Authority, Box<dyn StdError>> {
+    fn builder(&self, policy: &str) -> Result<AuthorityBuilder, Box<dyn StdError>> {
         let policy = match &self.policy {
             Some(path) => Policy::parse(&std::fs::read_to_string(path)?)?,
             None => Policy::parse(policy)?,
         };
-        let mut builder = Authority::builder(policy).sqlite(&self.db)?;
+        let mut builder = Authority::builder(policy).sqlite(&self.db);
         if let Ok(secret) = std::env::var("TENANTKIT_SEAL_KEY") {
             builder = builder.seal_key(seal_key(&secret)?);
         }
-        Ok(builder.open()?)
+        Ok(builder)
     }
 }
 
@@ -113,43 +117,5 @@ async fn maintain(authority: Authority) {
 async fn asked_to_stop() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
-    }
-}
-
-/// The host's own refusals, in the form that the policy gives to all of them. An extractor.
-pub struct Refuse {
-    authority: Authority,
-    request_id: Option<RequestId>,
-}
-
-impl<S: Sync> FromRequestParts<S> for Refuse
-where
-    Authority: FromRef<S>,
-{
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        Ok(Self { authority: Authority::from_ref(state), request_id: parts.extensions.get().cloned() })
-    }
-}
-
-impl Refuse {
-    /// There is no such thing here, or it belongs to another tenant: one answer for both.
-    pub fn not_found(&self) -> HttpResponse {
-        self.code(Code::ResourceNotFound)
-    }
-
-    /// A refusal by a code.
-    pub fn code(&self, code: Code) -> HttpResponse {
-        code_response(&self.authority.policy(), code, None, self.request_id())
-    }
-
-    /// What a management call refused, or a body that could not be read.
-    pub fn error(&self, error: &Error) -> HttpResponse {
-        error_response(&self.authority.policy(), error, self.request_id())
-    }
-
-    fn request_id(&self) -> Option<&str> {
-        self.request_id.as_ref().map(RequestId::as_str)
     }
 }

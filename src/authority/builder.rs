@@ -34,6 +34,8 @@ const CACHE_CAPACITY: usize = 100_000;
 pub struct AuthorityBuilder {
     policy: Policy,
     stores: Option<(Arc<dyn RecordStore>, Arc<dyn UsageStore>)>,
+    #[cfg(feature = "sqlite")]
+    sqlite_path: Option<std::path::PathBuf>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     digester: Option<Digester>,
@@ -49,6 +51,8 @@ impl AuthorityBuilder {
         Self {
             policy,
             stores: None,
+            #[cfg(feature = "sqlite")]
+            sqlite_path: None,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
             digester: None,
@@ -64,6 +68,14 @@ impl AuthorityBuilder {
     #[must_use]
     pub fn stores(mut self, records: Arc<dyn RecordStore>, usage: Arc<dyn UsageStore>) -> Self {
         self.stores = Some((records, usage));
+        self
+    }
+
+    /// Both in one SQLite database, which is made if it is not there. It is opened by [`open`](Self::open).
+    #[cfg(feature = "sqlite")]
+    #[must_use]
+    pub fn sqlite(mut self, path: impl Into<std::path::PathBuf>) -> Self {
+        self.sqlite_path = Some(path.into());
         self
     }
 
@@ -150,6 +162,8 @@ impl AuthorityBuilder {
             let text = "the policy has kinds whose keys can be shown again; give the builder a seal key to keep them under";
             return Err(Error::new(ErrorKind::InvalidArgument, text));
         }
+        #[cfg(feature = "sqlite")]
+        self.open_sqlite()?;
         let (store, usage) = self.stores.unwrap_or_else(|| {
             let usage = MemoryUsage::with_clock(Arc::clone(&self.clock));
             (Arc::new(MemoryRecords::new()) as Arc<dyn RecordStore>, Arc::new(usage) as Arc<dyn UsageStore>)
@@ -175,6 +189,18 @@ impl AuthorityBuilder {
                 cache_capacity: self.cache_capacity,
             }),
         })
+    }
+
+    #[cfg(feature = "sqlite")]
+    fn open_sqlite(&mut self) -> Result<(), Error> {
+        use crate::store::sqlite::{SqliteOptions, SqliteStore};
+        if let Some(path) = self.sqlite_path.take() {
+            let options = SqliteOptions { clock: Arc::clone(&self.clock), ..SqliteOptions::default() };
+            let store = Arc::new(SqliteStore::open(path, options)?);
+            let records: Arc<dyn RecordStore> = store.clone();
+            self.stores = Some((records, store));
+        }
+        Ok(())
     }
 
     /// The digester that was given, or the plain one where the policy asks for no pepper.

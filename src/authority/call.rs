@@ -92,7 +92,7 @@ pub(super) struct Call<'c> {
     pub(super) operation: &'c Operation,
     pub(super) want: Want,
     pub(super) now: Timestamp,
-    seal_key: Option<&'c SealKey>,
+    pub(super) seal_key: Option<&'c SealKey>,
 }
 
 /// What steps 4 to 7 found: who calls, for which tenant. Borrows the records it was judged on.
@@ -104,6 +104,8 @@ pub(super) struct Judged<'g> {
     pub(super) create_org: bool,
     pub(super) create_user: bool,
     pub(super) warning: Option<Warning>,
+    /// What the plan in force includes, one bit per entitlement of the policy.
+    pub(super) entitlements: u64,
     pub(super) row: Row,
 }
 
@@ -249,9 +251,11 @@ impl<'c> Call<'c> {
         self.resource(&principal)?;
         let plan = self.plan(&principal, org.as_ref());
         self.entitlement(&principal, plan)?;
-        let plan_name = plan.and_then(|plan| self.policy().plans().at(plan.index?)).map(|plan| &*plan.name);
+        let plan = plan.and_then(|plan| self.policy().plans().at(plan.index?));
+        let plan_name = plan.map(|plan| &*plan.name);
         let scope = resolved.scope(principal.account.key().account_id.as_str(), principal.environment_name);
         Ok(Judged {
+            entitlements: plan.map_or(0, |plan| plan.entitlements),
             identity: Identity::new(principal.id, scope, plan_name),
             create_org: resolved.create_org,
             create_user: resolved.create_user,

@@ -8,7 +8,7 @@ use crate::code::Code;
 use crate::decision::{
     Charges, Decision, Denial, Flags, Grant, Identity, LimitKind, LimitState, LimitStates, Reason, Texts,
 };
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::ledger::{
     HeldLine, KeyedCall, Outcome, QuotaState, QuotaUse, RateUse, Refusal, RefusedBy, TakeCall, Taken,
 };
@@ -90,6 +90,7 @@ impl Inner {
         let mut grant = grant_of(judged.identity, call.now, call.engine.revision, limits, texts);
         grant.flags = grant.flags.with(Flags::FROM_CACHE);
         grant.warning = judged.warning;
+        grant.entitlements = judged.entitlements;
         Ok(Next::Done(Decision::Allow(grant)))
     }
 
@@ -144,7 +145,7 @@ impl Inner {
             max_users: tenancy.max_users_per_org,
             revision: call.engine.revision,
             warning: judged.warning,
-            entitlements: 0,
+            entitlements: judged.entitlements,
             want: call.want,
         })
     }
@@ -222,6 +223,11 @@ impl Inner {
 }
 
 impl Pending {
+    /// The keyed operation as the usage store knows it.
+    pub(super) fn operation_key(&self) -> Option<crate::limit::OperationKey> {
+        self.take.operation_key()
+    }
+
     fn refusal(&self, code: Code) -> Box<Denial> {
         let mut denial = Box::new(Denial::new(code, self.now));
         denial.who = Some(Box::new(identity_again(&self.identity)));

@@ -189,7 +189,10 @@ impl<'c> Call<'c> {
         let epoch = ConfigVersion::from_raw(epoch);
         let period = limit.period.of(since).into_owned();
         let record_overrun = limit.overrun == Overrun::Record;
-        Ok(QuotaUse { limit_id, epoch, period, terms, units, slow, record_overrun })
+        // Without a variable meter what is reserved is the fixed cost, all or nothing.
+        let variable = self.operation.variable.map(|cost| self.operation.costs.get(usize::from(cost)));
+        let follows_commit = variable.is_none_or(|cost| cost.is_some_and(|cost| cost.meter == limit.meter));
+        Ok(QuotaUse { limit_id, epoch, period, terms, units, slow, record_overrun, follows_commit })
     }
 
     /// The plan assignment in force, if the plan was assigned to somebody.
@@ -224,8 +227,8 @@ impl<'c> Call<'c> {
         let base = included.or(cap);
         let marks: Vec<Mark> = base.map_or_else(Vec::new, |base| {
             let mark = |threshold: &Threshold| Mark {
-                basis: limit.basis.into(),
-                rearm: limit.rearm.into(),
+                basis: limit.basis,
+                rearm: limit.rearm,
                 ..Mark::new(base, threshold.at)
             };
             limit.thresholds.iter().map(mark).collect()

@@ -8,18 +8,25 @@ mod authorize;
 mod builder;
 mod call;
 mod charge;
+mod explain;
 mod hooks;
 mod limits;
 mod manage;
+mod people;
 mod principal;
 mod refusals;
 mod registry;
 mod request;
+mod reserve;
+mod usage;
 
 pub use builder::{AuthorityBuilder, Mode};
+pub use explain::{ExplainedLimit, ExplainedStep, Explanation, StepOutcome};
 pub use hooks::{PlanQuestion, ResourceQuestion};
 pub use manage::*;
 pub use request::Request;
+pub use reserve::{Reservation, Reserved};
+pub use usage::UsageLine;
 
 use crate::clock::{Clock, Timestamp};
 use crate::entropy::Entropy;
@@ -30,7 +37,7 @@ use crate::observer::Observer;
 use crate::policy::Policy;
 use crate::records::{PlanInForce, Records};
 use crate::seal::SealKey;
-use crate::store::{CheckLine, RecordStore};
+use crate::store::{CheckLine, CheckState, RecordStore};
 use arc_swap::ArcSwap;
 use refusals::Refusals;
 use std::sync::Arc;
@@ -119,6 +126,14 @@ impl Authority {
     pub fn health(&self) -> Vec<CheckLine> {
         let mut lines = self.inner.store.check();
         lines.extend(self.inner.ledger.check());
+        let (keys, tenants) = self.inner.engine.load().records.cache.len();
+        let (strangers, dropped) = self.inner.refusals.counts();
+        let text = format!("{keys} keys and {tenants} tenants in this process");
+        lines.push(CheckLine::new(CheckState::Ok, "record cache", text));
+        let text =
+            format!("{strangers} refusals of strangers, counted only; {dropped} of known keys not written");
+        let state = if dropped == 0 { CheckState::Ok } else { CheckState::Warn };
+        lines.push(CheckLine::new(state, "audit of refusals", text));
         lines
     }
 
@@ -128,8 +143,9 @@ impl Authority {
     /// Says what could not be written.
     pub fn close(&self, deadline_ms: u64) -> Result<(), Error> {
         let touched = self.inner.engine.load().records.flush_touches();
-        let settled = self.inner.ledger.close(deadline_ms);
+        // Before the ledger: both stores may be one, which the ledger closes.
         let audited = self.inner.refusals.write(&*self.inner.store);
+        let settled = self.inner.ledger.close(deadline_ms);
         let closed = self.inner.store.close().map_err(Error::from);
         touched.and(settled).and(audited).and(closed)
     }

@@ -31,8 +31,8 @@ pub(super) struct Principal<'g> {
 pub(super) enum Permissions<'g> {
     /// The same wherever it acts.
     Everywhere(&'g PermissionSet),
-    /// By the role it has in each org.
-    ByOrg(&'g [(OrgId, PermissionSet)]),
+    /// By the role it has in each org, and what it has in all.
+    ByOrg(&'g PermissionSet, &'g [(OrgId, PermissionSet)]),
 }
 
 impl<'g> Principal<'g> {
@@ -54,14 +54,46 @@ impl<'g> Principal<'g> {
         }
     }
 
+    /// A person with these rights.
+    pub(super) fn of_person(
+        account: &'g TenantEntry,
+        environment: u16,
+        environment_name: &'g str,
+        bindings: &'g Bindings,
+        everywhere: &'g PermissionSet,
+        by_org: &'g [(OrgId, PermissionSet)],
+    ) -> Self {
+        Self {
+            id: KeyId::from_bytes([0; 16]),
+            kind: None,
+            environment,
+            environment_name,
+            bindings,
+            account,
+            fixed_org: None,
+            plan: None,
+            restrictions: None,
+            lineage: None,
+            slots: None,
+            permissions: Permissions::ByOrg(everywhere, by_org),
+        }
+    }
+
+    /// Nobody in particular: to read a tenant's own counts.
+    pub(super) fn of_tenant(account: &'g TenantEntry, environment: u16, environment_name: &'g str) -> Self {
+        static NOBODY: std::sync::LazyLock<Bindings> = std::sync::LazyLock::new(Bindings::nobody);
+        let nothing = &PermissionSet::EMPTY;
+        Self::of_person(account, environment, environment_name, &NOBODY, nothing, &[])
+    }
+
     /// Its permissions in the org that was resolved.
     pub(super) fn permissions_in(&self, org_id: Option<&str>) -> PermissionSet {
         match self.permissions {
             Permissions::Everywhere(set) => *set,
-            Permissions::ByOrg(roles) => roles
+            Permissions::ByOrg(everywhere, roles) => roles
                 .iter()
-                .find(|(org, _)| Some(org.as_str()) == org_id)
-                .map_or_else(PermissionSet::default, |(_, set)| *set),
+                .filter(|(org, _)| Some(org.as_str()) == org_id)
+                .fold(*everywhere, |held, (_, set)| held.union(set)),
         }
     }
 

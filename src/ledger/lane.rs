@@ -335,7 +335,13 @@ impl Turn<'_> {
     ) -> Result<usize, Renewed> {
         let mut state = self.lane.state.lock();
         let (clone, unreported) = match state.holding.accept(reply) {
-            Accepted::Served(calls) => return Ok(calls),
+            Accepted::Served(calls) => {
+                // What is left is less now than a refusal from before says.
+                if calls > 0 {
+                    state.negative = None;
+                }
+                return Ok(calls);
+            }
             Accepted::Ignored => return Ok(0),
             Accepted::NewHolder { unreported } => (true, unreported),
             Accepted::NewLife { unreported } => (false, unreported),

@@ -27,7 +27,9 @@ pub(crate) use call::{
     KeyedCall, Outcome, QuotaState, QuotaUse, RateUse, Refusal, RefusedBy, SlowUse, TakeCall, Taken,
 };
 pub(crate) use rates::LocalRate;
-pub(crate) use reservation::{HeldLine, Settled};
+pub(crate) use reservation::HeldLine;
+#[cfg(test)]
+use reservation::Settled;
 
 use crate::clock::{Clock, Timestamp};
 use crate::entropy::Entropy;

@@ -1,11 +1,12 @@
 //! Units held for later, and units that come back.
 
 use super::Ledger;
+use super::call::QuotaUse;
 use super::lane::{Answer, Lane};
 use crate::decision::ChargedUnits;
 use crate::error::{Error, ErrorKind};
 use crate::limit::batch::{Act, ActOutcome, Batch};
-use crate::limit::{BucketKey, Credit, CreditOutcome, LeaseId, OperationLine, SETTLE_GRACE_US, Terms, Units};
+use crate::limit::{Credit, CreditOutcome, LeaseId, OperationLine, SETTLE_GRACE_US, Terms, Units};
 use std::sync::Arc;
 
 /// Units of one bucket in the hand of a reservation. Dropping it gives them back.
@@ -15,6 +16,7 @@ pub(crate) struct HeldLine {
     units: Units,
     terms: Terms,
     record_overrun: bool,
+    follows_commit: bool,
     settled: bool,
 }
 
@@ -28,18 +30,27 @@ pub(crate) struct Settled {
 }
 
 impl HeldLine {
-    pub(super) fn new(
-        lane: Arc<Lane>,
-        lease: LeaseId,
-        units: Units,
-        terms: Terms,
-        record_overrun: bool,
-    ) -> Self {
-        Self { lane, lease, units, terms, record_overrun, settled: false }
+    pub(super) fn new(lane: Arc<Lane>, lease: LeaseId, quota: &QuotaUse) -> Self {
+        let QuotaUse { units, terms, record_overrun, follows_commit, .. } = quota;
+        Self {
+            lane,
+            lease,
+            units: *units,
+            terms: terms.clone(),
+            record_overrun: *record_overrun,
+            follows_commit: *follows_commit,
+            settled: false,
+        }
     }
 
     pub(super) fn lane(&self) -> &Arc<Lane> {
         &self.lane
+    }
+
+    /// Whose units they are.
+    #[cfg(test)]
+    pub(super) fn bucket(&self) -> &crate::limit::BucketKey {
+        &self.lane.key
     }
 
     /// How many units are held.
@@ -47,9 +58,9 @@ impl HeldLine {
         self.units
     }
 
-    /// Whose units they are.
-    pub(crate) fn bucket(&self) -> &BucketKey {
-        &self.lane.key
+    /// How many units a call that used `actual` of the variable meter used of this one; a fixed cost is used whole.
+    pub(crate) fn used_by(&self, actual: Units) -> Units {
+        if self.follows_commit { actual } else { self.units }
     }
 
     pub(super) fn operation_line(&self) -> OperationLine {

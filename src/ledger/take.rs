@@ -322,7 +322,7 @@ pub(super) fn single(request: Request) -> Batch {
 impl QuotaUse {
     /// What a reservation holds of it.
     pub(super) fn held(&self, lane: Arc<Lane>, lease: LeaseId) -> HeldLine {
-        HeldLine::new(lane, lease, self.units, self.terms.clone(), self.record_overrun)
+        HeldLine::new(lane, lease, self)
     }
 }
 

@@ -257,6 +257,24 @@ mod tests {
     }
 
     #[test]
+    fn a_long_list_of_words_is_cut() {
+        let words = (0..45).map(|i| format!("word{i}"));
+        let error = PolicyError::in_text("x", 0..1, String::new(), "here".into()).allow(words);
+        assert_eq!(error.allowed().len(), 45);
+        assert!(error.to_string().ends_with("`word39` and 5 more"), "{error}");
+    }
+
+    #[test]
+    fn as_an_error_of_the_library_it_says_how_many_there_are() {
+        let fault = |line| PolicyError::in_text("\n\n\n", line..line, String::new(), "here".into());
+        for (faults, says) in [(vec![fault(0)], "1 fault\n"), (vec![fault(0), fault(1)], "2 faults\n")] {
+            let error = Error::from(PolicyErrors::new(faults, 0));
+            assert_eq!(error.kind(), ErrorKind::InvalidPolicy);
+            assert!(error.detail().unwrap().starts_with(says), "{error}");
+        }
+    }
+
+    #[test]
     fn long_lines_are_cut_around_the_fault() {
         let text = format!("{}é!{}", "a".repeat(5_000), "b".repeat(5_000));
         let error = PolicyError::in_text(&text, 5_002..5_003, String::new(), "here".into());

@@ -124,6 +124,11 @@ impl Bindings {
         Ok(bindings)
     }
 
+    /// Neither org nor user: what reads a tenant's counts is bound to.
+    pub(crate) fn nobody() -> Self {
+        Self { preset: Preset::Client, org: OrgBinding::None, user: UserBinding::None }
+    }
+
     /// The preset the key was issued with.
     #[must_use]
     pub fn preset(&self) -> Preset {

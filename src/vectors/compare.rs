@@ -13,7 +13,12 @@ pub(super) fn differences(expected: &Map<String, Value>, actual: &Map<String, Va
     found
 }
 
-fn compare_members(at: &str, expected: &Map<String, Value>, actual: &Map<String, Value>, found: &mut Vec<String>) {
+fn compare_members(
+    at: &str,
+    expected: &Map<String, Value>,
+    actual: &Map<String, Value>,
+    found: &mut Vec<String>,
+) {
     for (name, wanted) in expected {
         let path = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
         match actual.get(name) {

@@ -1,13 +1,16 @@
 //! Steps that decide: what a request is, and what a decision says.
 
-use super::answer::{Answer, done, object, shown};
+use super::answer::{Answer, object, shown};
 use super::document::Step;
+use super::manage::By;
 use super::world::World;
-use crate::authority::{Authority, Request, Reserved};
-use crate::decision::{Decision, Denial, Grant, LimitState, Reason, Warning};
+use crate::authority::Request;
+use crate::code::Code;
+use crate::decision::{Decision, Denial, Grant, LimitState, Reason};
 use crate::error::Error;
 use crate::http::{self, HttpResponse};
 use crate::policy::Policy;
+use crate::tenant::resolve::Warning;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::net::IpAddr;
@@ -16,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// A request, with what one verb or another says besides.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RequestArguments {
+pub(super) struct RequestArguments {
     operation: Option<String>,
     method: Option<String>,
     path: Option<String>,
@@ -31,16 +34,22 @@ struct RequestArguments {
     environment: Option<String>,
     origin: Option<String>,
     client_ip: Option<String>,
-    request_id: Option<String>,
+    pub(super) request_id: Option<String>,
     operation_id: Option<String>,
     dimensions: Option<Vec<(String, String)>>,
     /// `authorize`, `reserve`: a name for the grant or reservation.
     #[serde(rename = "as")]
-    name: Option<String>,
+    pub(super) name: Option<String>,
     /// `authorize`, `inspect`: how often, each time with the same answer.
     times: Option<u64>,
     /// `reserve`: the most units.
-    max: Option<u64>,
+    pub(super) max: Option<u64>,
+    /// `refund_operation`: the caller's id of the refund, and how many units of each limit; all without a number.
+    pub(super) refund_id: Option<String>,
+    pub(super) units: Option<u64>,
+    /// `authorize`: a person of `account` instead of a key.
+    by: Option<By>,
+    account: Option<String>,
     /// `parallel`: how many calls at once.
     calls: Option<u64>,
     /// `parallel`: by how many processes.
@@ -49,31 +58,10 @@ struct RequestArguments {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CommitArguments {
-    reservation: String,
-    actual: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ReleaseArguments {
-    reservation: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RefundArguments {
-    grant: String,
-    units: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RefundOperationArguments {
-    account: String,
-    operation_id: String,
-    refund_id: String,
-    units: u64,
+struct AnswerArguments {
+    code: String,
+    retry_after_s: Option<u64>,
+    request_id: Option<String>,
 }
 
 /// Threads that make parallel calls.
@@ -81,40 +69,41 @@ const THREADS: u64 = 8;
 
 impl World {
     pub(super) fn decide(&mut self, step: &Step) -> Result<Answer, String> {
-        let authority = self.process(&step.process)?;
         match step.verb.as_str() {
-            "authorize" | "inspect" => self.judge(&authority, step),
-            "reserve" => self.reserve(&authority, &step.arguments()?),
             "parallel" => self.parallel(&step.arguments()?),
-            "commit" => {
-                let CommitArguments { reservation, actual } = step.arguments()?;
-                let reservation = self.reservations.remove(&reservation).ok_or("there is no such reservation")?;
-                Ok(done(reservation.commit(actual).map(drop)))
-            }
-            "release" => {
-                let ReleaseArguments { reservation } = step.arguments()?;
-                let reservation = self.reservations.remove(&reservation).ok_or("there is no such reservation")?;
-                Ok(done(reservation.release()))
-            }
-            "refund" => {
-                let RefundArguments { grant, units } = step.arguments()?;
-                let grant = self.grants.get_mut(&grant).ok_or("there is no such grant")?;
-                Ok(done(authority.refund(grant, units)))
-            }
-            _ => {
-                let RefundOperationArguments { account, operation_id, refund_id, units } = step.arguments()?;
-                Ok(done(authority.refund_operation(&account, &operation_id, &refund_id, units)))
-            }
+            "answer" => self.answer(&step.arguments()?),
+            _ => self.judge(step),
         }
     }
 
-    fn judge(&mut self, authority: &Authority, step: &Step) -> Result<Answer, String> {
+    /// A refusal of the host's own, as the one mapping to HTTP writes it.
+    fn answer(&self, arguments: &AnswerArguments) -> Result<Answer, String> {
+        let code = Code::from_name(&arguments.code).ok_or("there is no such code")?;
+        let request_id = arguments.request_id.as_deref();
+        Ok(object(http_answer(&http::code_response(
+            self.policy(),
+            code,
+            arguments.retry_after_s,
+            request_id,
+        ))))
+    }
+
+    fn judge(&mut self, step: &Step) -> Result<Answer, String> {
         let arguments: RequestArguments = step.arguments()?;
+        let authority = self.process(&step.process)?;
         let inspects = step.verb == "inspect";
+        let person = match (&arguments.by, &arguments.account) {
+            (Some(by), Some(account)) => {
+                Some(by.person_of(account).ok_or("`by` of a request names a `person`")?)
+            }
+            _ => None,
+        };
         let mut answers = Vec::new();
         for _ in 0..arguments.times.unwrap_or(1) {
-            let decision = arguments.with(self.policy(), 0, |request| {
-                if inspects { authority.inspect(request) } else { authority.authorize(request) }
+            let decision = arguments.with(self.policy(), 0, |request| match &person {
+                Some(person) => authority.authorize_person(person, request),
+                None if inspects => authority.inspect(request),
+                None => authority.authorize(request),
             })?;
             answers.push(answer(self.policy(), &decision, arguments.request_id.as_deref()));
             if let (Ok(Decision::Allow(grant)), Some(name)) = (decision, &arguments.name) {
@@ -122,26 +111,10 @@ impl World {
             }
         }
         // Of repeated calls the first wrong one is shown, else the last.
-        let wrong = answers.iter().position(|answer| !super::compare::differences(&step.expect, answer).is_empty());
+        let wrong =
+            answers.iter().position(|answer| !super::compare::differences(&step.expect, answer).is_empty());
         let at = wrong.unwrap_or(answers.len().saturating_sub(1));
         answers.into_iter().nth(at).ok_or_else(|| "`times` is at least 1".to_owned())
-    }
-
-    fn reserve(&mut self, authority: &Authority, arguments: &RequestArguments) -> Result<Answer, String> {
-        let max = arguments.max.ok_or("`reserve` takes the most units as `max`")?;
-        let reserved = arguments.with(self.policy(), 0, |request| authority.reserve(request, max))?;
-        let request_id = arguments.request_id.as_deref();
-        Ok(match reserved {
-            Ok(Reserved::Denied(denial)) => answer(self.policy(), &Ok(Decision::Deny(denial)), request_id),
-            Err(error) => answer(self.policy(), &Err(error), request_id),
-            Ok(Reserved::Granted(reservation)) => {
-                let granted = grant_answer(self.policy(), reservation.grant());
-                if let Some(name) = &arguments.name {
-                    self.reservations.insert(name.clone(), reservation);
-                }
-                granted
-            }
-        })
     }
 
     /// Makes the calls at once and counts how they end. `$n` in the query is the number of the call.
@@ -159,9 +132,9 @@ impl World {
                     return outcomes;
                 }
                 let at = usize::try_from(number).unwrap_or(0) % authorities.len().max(1);
-                let outcome = authorities.get(at).map(|authority| {
-                    arguments.with(policy, number, |request| authority.authorize(request))
-                });
+                let outcome = authorities
+                    .get(at)
+                    .map(|authority| arguments.with(policy, number, |request| authority.authorize(request)));
                 outcomes.extend(outcome);
             }
         };
@@ -192,12 +165,20 @@ fn tally(outcomes: Vec<Result<Result<Decision, Error>, String>>) -> Result<Answe
 
 impl RequestArguments {
     /// Calls `then` with the request; `number` stands for `$n` in the query.
-    fn with<T>(&self, policy: &Policy, number: u64, then: impl FnOnce(&Request<'_>) -> T) -> Result<T, String> {
+    pub(super) fn with<T>(
+        &self,
+        policy: &Policy,
+        number: u64,
+        then: impl FnOnce(&Request<'_>) -> T,
+    ) -> Result<T, String> {
         let query = self.query.as_ref().map(|query| query.replace("$n", &number.to_string()));
-        let headers: Vec<(&str, &[u8])> = pairs(&self.headers).map(|(name, value)| (name, value.as_bytes())).collect();
+        let headers: Vec<(&str, &[u8])> =
+            pairs(&self.headers).map(|(name, value)| (name, value.as_bytes())).collect();
         let dimensions: Vec<(&str, &str)> = pairs(&self.dimensions).collect();
         let routed = match (&self.method, &self.path) {
-            (Some(method), Some(path)) => Some(http::route::find(policy, method, path).ok_or("no route matches")?),
+            (Some(method), Some(path)) => {
+                Some(http::route::find(policy, method, path).ok_or("no route matches")?)
+            }
             (None, None) => None,
             _ => return Err("`method` and `path` belong together".to_owned()),
         };
@@ -235,7 +216,11 @@ fn pairs(list: &Option<Vec<(String, String)>>) -> impl Iterator<Item = (&str, &s
 }
 
 /// Everything that can be expected of a decision. What does not apply is `null`.
-fn answer(policy: &Policy, decision: &Result<Decision, Error>, request_id: Option<&str>) -> Answer {
+pub(super) fn answer(
+    policy: &Policy,
+    decision: &Result<Decision, Error>,
+    request_id: Option<&str>,
+) -> Answer {
     match decision {
         Ok(Decision::Allow(grant)) => grant_answer(policy, grant),
         Ok(Decision::Deny(denial)) => denial_answer(policy, denial, request_id),
@@ -247,7 +232,8 @@ fn answer(policy: &Policy, decision: &Result<Decision, Error>, request_id: Optio
     }
 }
 
-fn grant_answer(policy: &Policy, grant: &Grant) -> Answer {
+pub(super) fn grant_answer(policy: &Policy, grant: &Grant) -> Answer {
+    let entitlements = policy.entitlements().iter().filter(|name| grant.has_entitlement(policy, name));
     let mut members = object(json!({
         "allowed": true,
         "account_id": grant.account_id(),
@@ -263,7 +249,7 @@ fn grant_answer(policy: &Policy, grant: &Grant) -> Answer {
         "replayed": grant.replayed(),
         "over_included": grant.over_included(),
         "warning": grant.warning().map(warning_name),
-        "entitlements": policy.entitlements().iter().filter(|name| grant.has_entitlement(policy, name)).collect::<Vec<_>>(),
+        "entitlements": entitlements.collect::<Vec<_>>(),
         "http": http_answer(&http::grant_response(policy, grant)),
     }));
     let name = |state: &LimitState| grant.limit_name(state).to_owned();
@@ -320,11 +306,17 @@ fn put_limits(
     members.insert("limits".to_owned(), limits.iter().map(|state| Value::Object(one(state))).collect());
 }
 
-/// Status, headers and body. The opaque digest of a limit's subject is shown as `*`.
+/// Status, headers and body. Names of headers are in lower case, the opaque digest of a limit's subject is a `*`.
 pub(super) fn http_answer(response: &HttpResponse) -> Value {
-    let headers: Map<String, Value> =
-        response.headers.iter().map(|(name, value)| (name.to_string(), json!(without_digests(value)))).collect();
-    let body = response.body.as_ref().map(|body| serde_json::from_str::<Value>(body).unwrap_or_else(|_| json!(body)));
+    let headers: Map<String, Value> = response
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), json!(without_digests(value))))
+        .collect();
+    let body = response
+        .body
+        .as_ref()
+        .map(|body| serde_json::from_str::<Value>(body).unwrap_or_else(|_| json!(body)));
     json!({ "status": response.status, "headers": headers, "body": body })
 }
 

@@ -26,10 +26,22 @@ pub(super) struct Scenario {
     pub(super) policy: String,
     /// What the clock shows at first, RFC 3339.
     pub(super) now: String,
+    pub(super) host: Host,
     pub(super) steps: Vec<Step>,
 }
 
+/// What the host answers when the engine asks it; where a list is missing, it is not asked.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Host {
+    /// Plans that may be chosen.
+    pub(super) plans: Option<Vec<String>>,
+    /// Resources that exist.
+    pub(super) resources: Option<Vec<String>>,
+}
+
 /// One step.
+#[derive(Clone)]
 pub(super) struct Step {
     /// What is done.
     pub(super) verb: String,
@@ -53,6 +65,8 @@ struct Raw {
     rows: Vec<String>,
     policy: Option<String>,
     now: Option<String>,
+    #[serde(default)]
+    host: Host,
     steps: Option<Vec<Map<String, Value>>>,
     rule: Option<String>,
     cases: Option<Vec<Map<String, Value>>>,
@@ -72,9 +86,11 @@ impl Document {
         let content = match (raw.policy, raw.now, raw.steps, raw.rule, raw.cases) {
             (Some(policy), Some(now), Some(steps), None, None) if !steps.is_empty() => {
                 let steps = steps.into_iter().map(Step::new).collect::<Result<_, _>>()?;
-                Content::Scenario(Scenario { policy, now, steps })
+                Content::Scenario(Scenario { policy, now, host: raw.host, steps })
             }
-            (None, None, None, Some(rule), Some(cases)) if !cases.is_empty() => Content::Cases { rule, cases },
+            (None, None, None, Some(rule), Some(cases)) if !cases.is_empty() => {
+                Content::Cases { rule, cases }
+            }
             _ => return Err("has either `policy`, `now` and `steps`, or `rule` and `cases`".to_owned()),
         };
         let document = Self { rows: raw.rows, content };

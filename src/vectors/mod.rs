@@ -14,6 +14,7 @@ mod document;
 mod manage;
 mod report;
 mod rules;
+mod usage;
 mod world;
 
 pub use report::{Failure, Report};
@@ -22,6 +23,7 @@ use crate::authority::Mode;
 use crate::error::{Error, ErrorKind};
 use document::{Content, Document};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Where the vectors run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +46,9 @@ pub enum Store {
     Sqlite,
 }
 
+/// Files that are checked at once.
+const THREADS: usize = 4;
+
 /// Runs every vector below `paths`, files and folders alike, in the order of their names.
 ///
 /// # Errors
@@ -56,16 +61,45 @@ pub fn run<P: AsRef<Path>>(paths: &[P], setup: Setup) -> Result<Report, Error> {
     files.sort();
     files.dedup();
     if files.is_empty() {
-        return Err(Error::new(ErrorKind::InvalidArgument, "there is no vector here; name files or folders of `.json`"));
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            "there is no vector here; name files or folders of `.json`",
+        ));
     }
     let mut report = Report::default();
-    for file in files {
-        match check(&file, setup) {
+    for (file, checked) in files.iter().zip(check_all(&files, setup)) {
+        match checked {
             Ok(passed) => report.passed(passed),
-            Err(failures) => report.failed(&file, failures),
+            Err(failures) => report.failed(file, failures),
         }
     }
     Ok(report)
+}
+
+/// Checks files at once, as most of their time is spent waiting for a disk; in the order of the files.
+fn check_all(files: &[PathBuf], setup: Setup) -> Vec<Result<usize, Vec<Problem>>> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut checked = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(file) = files.get(index) else { return checked };
+            checked.push((index, check(file, setup)));
+        }
+    };
+    let checked: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+    });
+    // A thread that panicked takes its results with it, and the run must not pass without them.
+    let mut results: Vec<_> =
+        files.iter().map(|_| Err(vec![Problem::of_file("panicked".to_owned())])).collect();
+    for (index, result) in checked {
+        if let Some(slot) = results.get_mut(index) {
+            *slot = result;
+        }
+    }
+    results
 }
 
 /// The rows that the vectors below `paths` name, each once, in order.
@@ -91,12 +125,16 @@ fn check(file: &Path, setup: Setup) -> Result<usize, Vec<Problem>> {
     let document = Document::read(file).map_err(|what| vec![Problem::of_file(what)])?;
     match &document.content {
         Content::Scenario(scenario) => {
-            let mut world = world::World::new(file, scenario, setup).map_err(|what| vec![Problem::of_file(what)])?;
+            let mut world =
+                world::World::new(file, scenario, setup).map_err(|what| vec![Problem::of_file(what)])?;
             for (index, step) in scenario.steps.iter().enumerate() {
                 let problems = world.run(step);
                 if !problems.is_empty() {
                     // What follows a wrong step says nothing.
-                    return Err(problems.into_iter().map(|what| Problem::of_step(index, &step.verb, what)).collect());
+                    return Err(problems
+                        .into_iter()
+                        .map(|what| Problem::of_step(index, &step.verb, what))
+                        .collect());
                 }
             }
             Ok(1)

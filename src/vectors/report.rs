@@ -38,7 +38,8 @@ impl Report {
     }
 
     pub(super) fn failed(&mut self, file: &Path, problems: Vec<Problem>) {
-        let failure = |problem: Problem| Failure { file: file.to_owned(), step: problem.step, what: problem.what };
+        let failure =
+            |problem: Problem| Failure { file: file.to_owned(), step: problem.step, what: problem.what };
         self.failures.extend(problems.into_iter().map(failure));
     }
 }

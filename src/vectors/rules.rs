@@ -13,7 +13,9 @@ use serde_json::{Map, Value};
 pub(super) fn check(rule: &str, case: &Map<String, Value>) -> Vec<String> {
     let mut inputs = case.clone();
     inputs.remove("note");
-    let Some(Value::Object(expect)) = inputs.remove("expect").filter(|expect| *expect != Value::Object(Map::new())) else {
+    let Some(Value::Object(expect)) =
+        inputs.remove("expect").filter(|expect| *expect != Value::Object(Map::new()))
+    else {
         return vec!["a case needs an expectation".to_owned()];
     };
     match apply(rule, &inputs) {
@@ -27,6 +29,7 @@ fn apply(rule: &str, inputs: &Map<String, Value>) -> Result<Answer, String> {
         "code" => keys::code(read(inputs)?),
         "key_generate" => keys::generate(read(inputs)?),
         "key_parse" => keys::parse(read(inputs)?),
+        "key_scan" => keys::scan(read(inputs)?),
         "key_display" => keys::display(read(inputs)?),
         "key_digest" => keys::digest(read(inputs)?),
         "rate" => limits::rate(&read(inputs)?),
@@ -41,6 +44,7 @@ fn apply(rule: &str, inputs: &Map<String, Value>) -> Result<Answer, String> {
         "domain" => network::domain(&read(inputs)?),
         "resource" => network::resource(&read(inputs)?),
         "resource_allow" => network::resource_allow(&read(inputs)?),
+        "user_proof" => network::user_proof(&read(inputs)?),
         "storage_key" => network::storage_key(&read(inputs)?),
         _ => Err("this runner does not know the rule".to_owned()),
     }

@@ -1,9 +1,9 @@
 //! What a scenario runs in: stores, processes, a clock, and the names it has given to keys, grants and reservations.
 
 use super::answer::{Answer, instant};
-use super::document::{Scenario, Step};
+use super::document::{Host, Scenario, Step};
 use super::{Setup, Store, compare};
-use crate::authority::Authority;
+use crate::authority::{Authority, AuthorityBuilder, Reservation};
 use crate::clock::ManualClock;
 use crate::decision::Grant;
 use crate::entropy::Entropy;
@@ -11,7 +11,9 @@ use crate::error::Error;
 use crate::key::id::KeyId;
 use crate::key::secret::ApiKey;
 use crate::policy::Policy;
+use crate::seal::SealKey;
 use crate::store::{RecordStore, UsageStore};
+use crate::tenant::proof::ProofSecret;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -30,8 +32,13 @@ pub(super) struct World {
     processes: BTreeMap<String, Authority>,
     pub(super) keys: BTreeMap<String, NamedKey>,
     pub(super) grants: BTreeMap<String, Grant>,
-    pub(super) reservations: BTreeMap<String, crate::authority::Reservation>,
-    pub(super) txt: Arc<super::manage::TxtRecords>,
+    pub(super) reservations: BTreeMap<String, Reservation>,
+    /// The secrets that sign user ids, by account, and the proofs made with them, by name.
+    pub(super) proof_secrets: BTreeMap<String, ProofSecret>,
+    pub(super) proofs: BTreeMap<String, String>,
+    /// The vector's folder, which paths are relative to.
+    pub(super) folder: PathBuf,
+    host: Host,
 }
 
 /// A key that a scenario issued, under the name it gave it.
@@ -53,7 +60,8 @@ enum Stores {
 
 impl World {
     pub(super) fn new(file: &Path, scenario: &Scenario, setup: Setup) -> Result<Self, String> {
-        let path = file.parent().unwrap_or(Path::new("")).join(&scenario.policy);
+        let folder = file.parent().unwrap_or(Path::new("")).to_owned();
+        let path = folder.join(&scenario.policy);
         let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         let policy = Policy::parse(&text).map_err(|e| format!("{}: {e}", path.display()))?;
         let now = instant(&scenario.now)?;
@@ -69,22 +77,22 @@ impl World {
             keys: BTreeMap::new(),
             grants: BTreeMap::new(),
             reservations: BTreeMap::new(),
-            txt: Arc::default(),
+            proof_secrets: BTreeMap::new(),
+            proofs: BTreeMap::new(),
+            folder,
+            host: scenario.host.clone(),
         })
     }
 
     /// Runs one step: what is wrong with its answer.
     pub(super) fn run(&mut self, step: &Step) -> Vec<String> {
         let answer = self.expand(&step.arguments).and_then(|arguments| {
-            let step = Step {
-                verb: step.verb.clone(),
-                process: step.process.clone(),
-                arguments,
-                expect: self.expand(&step.expect)?,
-            };
-            let answer = self.act(&step)?;
-            Ok((step.expect, answer))
+            let expect = self.expand(&step.expect).unwrap_or_default();
+            let step = Step { arguments, expect, ..step.clone() };
+            self.act(&step)
         });
+        // A step may expect what it has just made.
+        let answer = answer.and_then(|answer| Ok((self.expand(&step.expect)?, answer)));
         match answer {
             Err(what) => vec![what],
             Ok((expect, answer)) => {
@@ -99,9 +107,8 @@ impl World {
         match step.verb.as_str() {
             "advance" => self.advance(step.arguments()?).map(|()| Answer::new()),
             "restart" => self.restart(step.arguments()?).map(|()| Answer::new()),
-            "authorize" | "inspect" | "reserve" | "commit" | "release" | "refund" | "refund_operation" | "parallel" => {
-                self.decide(step)
-            }
+            "authorize" | "inspect" | "parallel" | "answer" => self.decide(step),
+            "reserve" | "commit" | "release" | "refund" | "refund_operation" => self.hold(step),
             _ => self.manage(step),
         }
     }
@@ -120,14 +127,29 @@ impl World {
         let builder = Authority::builder(self.policy.clone())
             .clock(self.clock.clone())
             .entropy(self.entropy.clone())
-            .seal_key(crate::seal::SealKey::from_bytes([7; 32]))
+            .seal_key(SealKey::new(1, [7; 32]))
             .mode(self.setup.mode);
+        let builder = self.host.answer(builder);
         let builder = match &self.stores {
             Stores::Memory(records, usage) => builder.stores(records.clone(), usage.clone()),
             #[cfg(feature = "sqlite")]
-            Stores::Sqlite(folder) => folder.open_in(builder, &self.clock)?,
+            Stores::Sqlite(folder) => {
+                let mut options = crate::store::sqlite::SqliteOptions::default();
+                options.clock = self.clock.clone();
+                // A slow disk is no finding of a vector.
+                (options.deadline, options.exchange_deadline) = (PATIENCE, PATIENCE);
+                let store =
+                    Arc::new(crate::store::sqlite::SqliteStore::open(folder.0.join("store.db"), options)?);
+                builder.stores(store.clone(), store)
+            }
         };
         builder.open()
+    }
+
+    /// Puts another policy in force in all processes, the first that fails ending it.
+    pub(super) fn reload_all(&mut self, policy: &Policy) -> Result<(), Error> {
+        self.policy = policy.clone();
+        self.processes.values().try_for_each(|authority| authority.reload(policy.clone()))
     }
 
     pub(super) fn policy(&self) -> &Policy {
@@ -136,8 +158,12 @@ impl World {
 
     fn advance(&mut self, arguments: AdvanceArguments) -> Result<(), String> {
         match arguments {
-            AdvanceArguments { seconds: Some(seconds), micros: None, to: None } => self.clock.advance_seconds(seconds),
-            AdvanceArguments { seconds: None, micros: Some(micros), to: None } => self.clock.advance_micros(micros),
+            AdvanceArguments { seconds: Some(seconds), micros: None, to: None } => {
+                self.clock.advance_seconds(seconds)
+            }
+            AdvanceArguments { seconds: None, micros: Some(micros), to: None } => {
+                self.clock.advance_micros(micros)
+            }
             AdvanceArguments { seconds: None, micros: None, to: Some(to) } => self.clock.set(instant(&to)?),
             _ => return Err("`advance` takes one of `seconds`, `micros` and `to`".to_owned()),
         }
@@ -173,13 +199,13 @@ impl World {
     }
 
     /// `$key:a` is the text of key `a`, `$id:a` its id, `$other:a` its text with another last character, `$digest:a` the
-    /// SHA-256 of its text in hexadecimal. A dollar before anything else is itself.
+    /// SHA-256 of its text in hexadecimal; `$proof:p` is the proof `p` of a user id. A dollar before anything else is itself.
     fn expand_text(&self, text: &str) -> Result<String, String> {
         let mut parts = text.split('$');
         let mut expanded = parts.next().unwrap_or("").to_owned();
         for part in parts {
             let (word, rest) = part.split_once(':').unwrap_or((part, ""));
-            if !["key", "id", "other", "digest"].contains(&word) {
+            if !["key", "id", "other", "digest", "proof"].contains(&word) {
                 expanded.push('$');
                 expanded.push_str(part);
                 continue;
@@ -193,6 +219,9 @@ impl World {
     }
 
     fn placeholder(&self, word: &str, name: &str) -> Result<String, String> {
+        if word == "proof" {
+            return self.proofs.get(name).cloned().ok_or_else(|| format!("there is no proof `{name}`"));
+        }
         let key = self.key(name)?;
         if word == "id" {
             return Ok(key.id.to_string());
@@ -220,6 +249,23 @@ impl World {
             text.len() > 40 && text.get(20..32).is_some_and(|middle| answer.contains(middle))
         });
         leaked.map(|(name, _)| format!("the answer holds text of key `{name}`")).collect()
+    }
+}
+
+impl Host {
+    /// Has the host answer what it is asked, as the scenario says.
+    fn answer(&self, builder: AuthorityBuilder) -> AuthorityBuilder {
+        let (plans, resources) = (self.plans.clone(), self.resources.clone());
+        let builder = match plans {
+            Some(plans) => builder.plan_hook(move |asked| Ok(plans.iter().any(|plan| plan == asked.plan))),
+            None => builder,
+        };
+        match resources {
+            Some(known) => {
+                builder.resource_hook(move |asked| Ok(known.iter().any(|one| one == asked.resource.as_str())))
+            }
+            None => builder,
+        }
     }
 }
 
@@ -261,6 +307,10 @@ impl Stores {
         }
     }
 }
+
+/// How long a call on a store of a vector may take.
+#[cfg(feature = "sqlite")]
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(120);
 
 /// A folder that goes with its owner.
 #[cfg(feature = "sqlite")]

@@ -18,6 +18,7 @@ pub const POLICY: &str = r#"
 name = "test"
 default_plan = "FREE"
 default_role = "reader"
+default_environment = "live"
 key_assignable_roles = ["reader", "writer"]
 resource_types = ["agent"]
 dimensions = ["provider"]
@@ -64,6 +65,7 @@ permissions = ["things:read"]
 "things.list" = { level = "org", permission = "things:read", routes = "GET /orgs/{orgId}/things" }
 "things.create" = { level = "org", permission = "things:write", routes = "POST /orgs/{orgId}/things" }
 "things.run" = { level = "org", permission = "things:read", cost = 1, routes = "POST /orgs/{orgId}/things/run", tools = ["run", "slow"] }
+"things.build" = { level = "org", permission = "things:read", cost = 1, count_on = "success", routes = "POST /orgs/{orgId}/things/build", tools = "build" }
 "things.delete" = { level = "org", permission = "things:write", cost = 1, tools = "delete", prompts = "confirm" }
 "provider" = { level = "org", dimensions = "provider", cost = 1, tools = "provider" }
 "agent.chat" = { level = "user", public = true, resource = "agent", routes = "POST /agents/{agentId}/chat" }

@@ -223,3 +223,35 @@ fn only_administrators_import_and_only_where_plain_digests_are_looked_up() {
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     assert_eq!(peppered(Digester::peppered(pepper(), vec![]).unwrap().with_unpeppered()).unwrap(), "ok");
 }
+
+#[cfg(feature = "cli")]
+#[test]
+fn a_table_is_taken_over_like_lines_of_json() {
+    let world = product("runtype");
+    let rows = [
+        format!("{},\"a, b\",live,org_1,FLOWS:READ;FLOWS:WRITE,2025-06-01,", digest(1)),
+        format!("{},c,live,org_1,,,true", digest(2)),
+        format!("{},d,staging,org_1,,,", digest(3)),
+        "x,y,z,1,2,3,4,5".to_owned(),
+    ];
+    let text = format!(
+        "digest,name,environment,org_id,permissions,created_at,disabled\r\n{}\r\n",
+        rows.join("\r\n")
+    );
+    let options = ImportOptions::sha256(DigestEncoding::Hex);
+    let mut refused = Vec::new();
+    let report = world.authority.import_csv(&admin(), ACCOUNT, text.as_bytes(), &options, |event| {
+        if let ImportEvent::Refused(line) = event {
+            refused.push(line.line);
+        }
+    });
+    assert_eq!((counts(report.unwrap()), refused), ([4, 2, 0, 2], vec![4, 5]));
+    let page = world.authority.keys(&admin(), ACCOUNT, &Default::default(), None, 10).unwrap();
+    let mut names: Vec<_> = page
+        .items
+        .iter()
+        .map(|k| (k.name.to_string(), k.permissions.len(), k.disabled_at.is_some()))
+        .collect();
+    names.sort();
+    assert_eq!(names, [("a, b".into(), 2, false), ("c".into(), 2, true)]);
+}

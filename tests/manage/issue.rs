@@ -21,13 +21,13 @@ fn a_new_key_works_and_its_record_says_what_it_is() {
 fn rs_04_rs_13_a_key_without_a_plan_gets_the_default_and_an_unknown_plan_is_refused() {
     let world = product("runstack");
     let (_, view) = world.issue(runstack("a"));
-    assert_eq!(view.plan.as_ref().unwrap().name.as_ref(), "FREE");
+    assert_eq!(view.plan.as_ref().unwrap().name.as_deref(), Some("FREE"));
     assert_eq!(view.usage_limit(), Some(Some(50)), "RS-21");
     let error = world.refusal(runstack("b").plan("PLUS"));
     assert_eq!((error.code(), fields(&error)), (Code::UnknownPlan, vec!["plan"]));
     // The hook is not configured, so nobody's word stands for it: only the default is left.
     assert_eq!(world.refusal(runstack("c").plan("PRO")).code(), Code::PlanNotAllowed);
-    assert_eq!(world.issue(runstack("d").plan("FREE")).1.plan.unwrap().name.as_ref(), "FREE");
+    assert_eq!(world.issue(runstack("d").plan("FREE")).1.plan.unwrap().name.as_deref(), Some("FREE"));
 }
 
 #[test]

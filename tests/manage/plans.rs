@@ -14,7 +14,7 @@ fn selling_starter() -> World {
 #[test]
 fn rs_13_a_07_the_hosts_hook_decides_who_gets_which_plan() {
     let world = selling_starter();
-    assert_eq!(world.issue(runstack("a").plan("STARTER")).1.plan.unwrap().name.as_ref(), "STARTER");
+    assert_eq!(world.issue(runstack("a").plan("STARTER")).1.plan.unwrap().name.as_deref(), Some("STARTER"));
     assert_eq!(world.refusal(runstack("a").plan("PRO")).code(), Code::PlanNotAllowed);
     let ann = Caller::person(Person::new(ACCOUNT, "ann"));
     let plan =
@@ -142,7 +142,7 @@ fn where_plans_are_on_tenants_they_are_set_there() {
     assert_eq!(view.plan, None);
     let org = TenantName::org(ACCOUNT, "org_1").environment("live");
     let tenant = world.authority.set_tenant_plan(&admin(), &org, &PlanChange::to("startup")).unwrap();
-    assert_eq!(&*tenant.plan.as_ref().unwrap().name, "startup");
+    assert_eq!(tenant.plan.as_ref().unwrap().name.as_deref(), Some("startup"));
     assert_eq!(world.authority.tenant(&admin(), &org).unwrap(), tenant);
     check_code(world.authority.set_tenant_plan(&admin(), &org, &PlanChange::to("gold")), Code::UnknownPlan);
     let account = TenantName::account(ACCOUNT);
@@ -177,4 +177,45 @@ fn the_hook_is_asked_once_per_choice() {
     assert_eq!(asked.load(Ordering::SeqCst), 1);
     world.issue(runstack("a"));
     assert_eq!(asked.load(Ordering::SeqCst), 1, "the default is everybody's");
+}
+
+#[test]
+fn amounts_are_agreed_for_tenants_that_carry_no_plan() {
+    let limit = "[[limits]]\nname = \"per_user\"\nmeter = \"provider_calls\"\nsubject = [\"user\"]\nperiod = \"month\"\namount = 2\noverridable = true\n";
+    let policy = variant("allmcp", &[("[mcp]", &format!("{limit}\n[mcp]"))]);
+    let world = with(policy, |builder| builder);
+    let (key, _) = world.issue(NewKey::new(ACCOUNT, "k").preset("client").org_id("o1"));
+    let allowed = |user: &str| {
+        let query = format!("user_id={user}");
+        let request =
+            Request::new("provider_tool").key(&key).query(&query).dimensions(&[("provider", "github")]);
+        (0..10).take_while(|_| world.ask(&request) == "ok").count()
+    };
+    assert_eq!(allowed("u1"), 2);
+    let u1 = TenantName::user(ACCOUNT, Some("o1"), "u1");
+    let change = PlanChange::default().amount("per_user", Some(5));
+    let tenant = world.authority.set_tenant_plan(&admin(), &u1, &change).unwrap();
+    let plan = tenant.plan.unwrap();
+    assert_eq!((plan.name, plan.limits.len(), plan.limits[0].amount), (None, 1, Some(5)));
+    assert_eq!([allowed("u1"), allowed("u2")], [3, 2]);
+    let same = world.authority.set_tenant_plan(&admin(), &u1, &change).unwrap();
+    assert_eq!(same.version, tenant.version);
+    let unknown = PlanChange::default().amount("per_org", Some(5));
+    check_code(world.authority.set_tenant_plan(&admin(), &u1, &unknown), Code::ValidationError);
+}
+
+#[test]
+fn a_lifetime_count_outlives_a_change_of_period_and_back() {
+    let starter = "[[plans.STARTER.limits]]\nname = \"executions\"\nmeter = \"executions\"\nsubject = [\"key\"]\nperiod = \"lifetime\"";
+    let monthly = starter.replace("lifetime", "month");
+    let world = with(variant("runstack", &[(starter, &monthly)]), |builder| builder.plan_hook(|_| Ok(true)));
+    let (key, view) = world.issue(runstack("a"));
+    let execute = || world.ask(&Request::new("execute_tool").key(&key));
+    assert_eq!((0..60).filter(|_| execute() == "ok").count(), 50);
+    for (plan, answer) in
+        [("STARTER", "ok"), ("FREE", "usage_limit_reached"), ("PRO", "ok"), ("FREE", "usage_limit_reached")]
+    {
+        world.authority.set_key_plan(&admin(), ACCOUNT, &view.id, &PlanChange::to(plan)).unwrap();
+        assert_eq!(execute(), answer, "{plan}");
+    }
 }

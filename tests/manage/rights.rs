@@ -276,13 +276,8 @@ fn inv_09_the_account_is_no_member_of_a_request_body() {
 
 #[test]
 fn a_platform_key_grants_inside_its_own_bindings_only() {
-    let policy = variant(
-        "allmcp",
-        &[
-            ("removal = \"revoke\"", "removal = \"revoke\"\nkeys_manage_keys = true"),
-            ("owner = \"user\"", "owner = \"org\""),
-        ],
-    );
+    let policy =
+        variant("allmcp", &[("removal = \"revoke\"", "removal = \"revoke\"\nkeys_manage_keys = true")]);
     let world = with(policy, |builder| builder);
     let list = OrgSpec::List { ids: vec!["a".into(), "b".into()], default: None };
     let (key, _) = world.issue(NewKey::new(ACCOUNT, "p").preset("platform").org(list));

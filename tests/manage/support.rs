@@ -105,7 +105,7 @@ impl World {
 
     /// Why a key is not issued.
     pub(crate) fn refusal(&self, new: NewKey) -> Error {
-        self.authority.issue(&admin(), &new).err().expect("the key was issued")
+        self.authority.issue(&admin(), &new).expect_err("the key was issued")
     }
 
     /// `ok`, or the code of the denial.

@@ -187,14 +187,20 @@ impl Model {
     pub fn inspect(&self, request: &Request) -> Answer {
         match self.judge(request) {
             Err(code) => Answer::Deny(code),
-            Ok((found, _)) => Answer::Allow { org: found.org, user: found.user, created: !found.new.is_empty() },
+            Ok((found, _)) => {
+                Answer::Allow { org: found.org, user: found.user, created: !found.new.is_empty() }
+            }
         }
     }
 
     #[allow(clippy::type_complexity)]
-    fn judge(&self, request: &Request) -> Result<(Found, Vec<((&'static str, String, Micros), u64)>), &'static str> {
+    fn judge(
+        &self,
+        request: &Request,
+    ) -> Result<(Found, Vec<((&'static str, String, Micros), u64)>), &'static str> {
         let operation = operation(request.operation);
-        let key = self.keys.iter().find(|key| key.text == request.text && !key.deleted).ok_or("invalid_key")?;
+        let key =
+            self.keys.iter().find(|key| key.text == request.text && !key.deleted).ok_or("invalid_key")?;
         self.standing(key)?;
         self.environment(key, request, operation)?;
         self.address(key, request)?;
@@ -205,7 +211,9 @@ impl Model {
         if operation.permission.is_some_and(|needed| !key.spec.permissions.contains(needed)) {
             return Err("insufficient_permission");
         }
-        if operation.takes_agent && !request.agent.as_ref().is_some_and(|agent| key.spec.agents.contains(agent)) {
+        if operation.takes_agent
+            && !request.agent.as_ref().is_some_and(|agent| key.spec.agents.contains(agent))
+        {
             return Err("resource_not_allowed");
         }
         if operation.entitlement && self.plan(key) != "big" {
@@ -233,7 +241,9 @@ impl Model {
 
     fn address(&self, key: &Key, request: &Request) -> Result<(), &'static str> {
         match &key.spec.addresses {
-            Some(list) if !list.iter().any(|start| request.address.starts_with(start)) => Err("ip_not_allowed"),
+            Some(list) if !list.iter().any(|start| request.address.starts_with(start)) => {
+                Err("ip_not_allowed")
+            }
             _ => Ok(()),
         }
     }
@@ -255,13 +265,19 @@ impl Model {
         let mut new = Vec::new();
         let org = self.org(key, request.org.as_ref(), &mut new)?;
         let user = self.user(key, org.as_ref(), request.user.as_ref(), operation.level, &mut new)?;
-        if org.is_none() && operation.level == Level::Org || user.is_none() && operation.level == Level::User {
+        if org.is_none() && operation.level == Level::Org || user.is_none() && operation.level == Level::User
+        {
             return Err("kind_not_allowed");
         }
         Ok(Found { org, user, new })
     }
 
-    fn org(&self, key: &Key, given: Option<&String>, new: &mut Vec<Tenant>) -> Result<Option<String>, &'static str> {
+    fn org(
+        &self,
+        key: &Key,
+        given: Option<&String>,
+        new: &mut Vec<Tenant>,
+    ) -> Result<Option<String>, &'static str> {
         let (chosen, open) = match (&key.spec.org, given) {
             (Org::None, None) => return Ok(None),
             (Org::None, Some(_)) => return Err("org_unexpected"),
@@ -302,7 +318,9 @@ impl Model {
                 }
                 (given, None)
             }
-            (User::Open { create, default: Some((home, default)) }, None) if Some(home) == org => (default, Some(*create)),
+            (User::Open { create, default: Some((home, default)) }, None) if Some(home) == org => {
+                (default, Some(*create))
+            }
             (User::Open { .. }, None) => return Err("user_required"),
             (User::Optional { .. }, None) if level == Level::Org => return Ok(None),
             (User::Optional { .. }, None) => return Err("user_required"),
@@ -341,7 +359,8 @@ impl Model {
     /// Tenants beside this one that are not deleted: the orgs of the account, or the users of the org.
     fn siblings(&self, tenant: &Tenant) -> usize {
         let beside = |other: &Tenant| {
-            let same_level = other.3.is_some() == tenant.3.is_some() && other.2.is_some() == tenant.2.is_some();
+            let same_level =
+                other.3.is_some() == tenant.3.is_some() && other.2.is_some() == tenant.2.is_some();
             let same_org = tenant.3.is_none() || other.2 == tenant.2;
             other.0 == tenant.0 && other.1 == tenant.1 && same_level && same_org
         };
@@ -576,5 +595,9 @@ fn check_bindings(spec: &Spec) -> Result<(), &'static str> {
         User::Open { default: Some((home, _)), .. } => reaches(home),
         _ => true,
     };
-    if org_fits && user_fits && org_default_fits && user_default_fits { Ok(()) } else { Err("binding_invalid") }
+    if org_fits && user_fits && org_default_fits && user_default_fits {
+        Ok(())
+    } else {
+        Err("binding_invalid")
+    }
 }

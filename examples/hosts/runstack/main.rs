@@ -16,5 +16,5 @@ const POLICY: &str = include_str!("../../policies/runstack.toml");
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    serve::run(POLICY, app::router).await
+    serve::run(POLICY, app::setup, app::router).await
 }

@@ -354,12 +354,9 @@ impl Rules<'_> {
 
     /// A plan of the policy that keys of this kind may have.
     pub(super) fn plan(&self, name: &str, problems: &mut Problems) {
-        match self.policy.plan(name) {
-            None => {
-                let plans: Vec<&str> = self.policy.plans().names().collect();
-                problems.coded(Code::UnknownPlan, "plan", unknown_word(name, plans.into_iter()));
-            }
-            Some(_) => {}
+        if self.policy.plan(name).is_none() {
+            let plans: Vec<&str> = self.policy.plans().names().collect();
+            problems.coded(Code::UnknownPlan, "plan", unknown_word(name, plans.into_iter()));
         }
     }
 

@@ -16,7 +16,11 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8], members: &[(&str, &str)]) -
     if body.len() > BODY_MAX {
         return Err(Error::invalid_field("body", "may have at most 64 KiB"));
     }
-    serde_json::from_slice(body).or_else(|_| Err(explain::<T>(body, members)))
+    // Serde also reads an object from a list of its members' values; a body is an object.
+    if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return Err(Error::invalid_field("body", "must be one JSON object"));
+    }
+    serde_json::from_slice(body).map_err(|_| explain::<T>(body, members))
 }
 
 /// Why a body was not read.

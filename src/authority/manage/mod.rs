@@ -15,6 +15,8 @@ mod edit;
 mod end;
 mod find;
 mod import;
+#[cfg(feature = "cli")]
+mod import_csv;
 mod issue;
 mod json;
 mod new_key;

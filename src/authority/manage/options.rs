@@ -178,10 +178,12 @@ fn kind_options(act: &Act<'_>, kind: &Kind) -> KindOptions {
 
 fn groups(act: &Act<'_>) -> Vec<(Box<str>, Vec<Box<str>>)> {
     let catalogue = act.policy().permissions();
-    let may_give = |name: &&Box<str>| catalogue.grant(name).is_some_and(|set| act.rights.may_permit(&set));
+    let may_give = |name: &str| catalogue.grant(name).is_some_and(|set| act.rights.may_permit(&set));
     let groups = act.policy().permission_groups().iter();
     groups
-        .map(|group| (group.name.clone(), group.permissions.iter().filter(may_give).cloned().collect()))
+        .map(|group| {
+            (group.name.clone(), group.permissions.iter().filter(|name| may_give(name)).cloned().collect())
+        })
         .collect()
 }
 

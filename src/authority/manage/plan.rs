@@ -8,6 +8,7 @@ use crate::code::Code;
 use crate::error::Error;
 use crate::key::record::PlanAssignment;
 use crate::limit::Units;
+use crate::limit::period::Period;
 use crate::policy::Policy;
 use crate::policy::knobs::{OnPlanChange, PlanChoice};
 use crate::policy::model::{LimitDef, PeriodRule};
@@ -77,7 +78,8 @@ impl Act<'_> {
         if may { Ok(()) } else { Err(Error::refused(Code::PlanNotAllowed)) }
     }
 
-    /// The assignment after `change`, if the caller may make it. Nothing is changed where it says what holds already.
+    /// The assignment after `change`, if the caller may make it; `None` where all is so already. A subject that has no
+    /// plan of its own may still have amounts of its own: its plan is then the empty name.
     pub(super) fn change_plan(
         &self,
         before: Option<&PlanAssignment>,
@@ -87,25 +89,25 @@ impl Act<'_> {
             let error = Error::refused(Code::PlanNotAllowed);
             return Err(error.with_detail("amounts are agreed by administrators"));
         }
-        let mut problems = Problems::default();
         let policy = self.policy();
-        let present = before.map(|assignment| &*assignment.plan).or_else(|| default_plan(policy));
-        let Some(plan) = change.plan.as_deref().or(present) else {
-            return Err(Error::refused(Code::UnknownPlan).with_detail("the policy has no plans"));
-        };
-        if policy.plan(plan).is_none() {
+        let own = before.map(|assignment| &*assignment.plan).filter(|plan| !plan.is_empty());
+        let plan = change.plan.as_deref().or(own).unwrap_or_default();
+        let mut problems = Problems::default();
+        if !plan.is_empty() && policy.plan(plan).is_none() {
             let plans: Vec<&str> = policy.plans().names().collect();
             problems.coded(Code::UnknownPlan, "plan", unknown_word(plan, plans.into_iter()));
         }
-        check_amounts(policy, plan, change, &mut problems);
+        check_amounts(&limits_of(policy, plan), change, &mut problems);
         problems.finish()?;
-        if change.plan.is_some() && present != Some(plan) {
+        if change.plan.is_some() && own.or_else(|| default_plan(policy)) != Some(plan) {
             self.check_plan_choice(plan)?;
         }
         let after = assign(policy, self.engine.revision, before, plan, change, self.now);
-        Ok(Some(after).filter(|after| {
-            before.is_none_or(|before| before.plan != after.plan || before.overrides != after.overrides)
-        }))
+        let is_same =
+            |before: &PlanAssignment| before.plan == after.plan && before.overrides == after.overrides;
+        let says_nothing = before.is_none() && after.plan.is_empty() && after.overrides.is_empty();
+        let is_news = !says_nothing && before.is_none_or(|before| !is_same(before));
+        Ok(is_news.then_some(after))
     }
 
     /// The assignment of a new key that carries its own plan.
@@ -119,9 +121,15 @@ pub(super) fn default_plan(policy: &Policy) -> Option<&str> {
     policy.usage().default_plan.and_then(|index| policy.plans().at(index)).map(|plan| &*plan.name)
 }
 
-fn check_amounts(policy: &Policy, plan: &str, change: &PlanChange, problems: &mut Problems) {
-    let Some(plan) = policy.plan(plan) else { return };
-    let limits: Vec<&LimitDef> = policy.limits_under(Some(plan.index)).collect();
+/// The limits that a subject's own amounts can be for: those of its plan, or all where the plan is another record's.
+fn limits_of<'p>(policy: &'p Policy, plan: &str) -> Vec<&'p LimitDef> {
+    match policy.plan(plan) {
+        Some(plan) => policy.limits_under(Some(plan.index)).collect(),
+        None => policy.limits().iter().collect(),
+    }
+}
+
+fn check_amounts(limits: &[&LimitDef], change: &PlanChange, problems: &mut Problems) {
     let named = |name: &str| limits.iter().find(|limit| *limit.name == *name);
     let amounts = change.amounts.iter().map(|(name, units)| (name, *units));
     for (name, units) in amounts.chain(change.standard.iter().map(|name| (name, None))) {
@@ -143,7 +151,7 @@ fn check_amounts(policy: &Policy, plan: &str, change: &PlanChange, problems: &mu
 }
 
 /// The assignment of `plan` after `before`. Its generation rises; counts go on, unless a limit of the new plan says that
-/// it begins anew with a change of plan, or counts over another period than before.
+/// it begins anew with a change of plan, or counts over other periods than before.
 fn assign(
     policy: &Policy,
     revision: u32,
@@ -154,21 +162,19 @@ fn assign(
 ) -> PlanAssignment {
     let generation = before.map_or(0, |assignment| assignment.generation).saturating_add(1);
     let is_other_plan = before.is_none_or(|before| *before.plan != *plan);
+    let limits = limits_of(policy, plan);
     let mut overrides = before.map_or_else(BTreeMap::new, |assignment| assignment.overrides.clone());
     overrides.extend(change.amounts.clone());
-    overrides.retain(|limit, _| !change.standard.contains(limit));
-    let limits = |name: Option<&str>| {
-        let index = name.and_then(|name| policy.plan(name)).map(|plan| plan.index);
-        policy.limits_under(index).collect::<Vec<_>>()
-    };
-    let new_limits = limits(Some(plan));
-    overrides.retain(|name, _| new_limits.iter().any(|limit| limit.name == *name));
+    overrides
+        .retain(|name, _| !change.standard.contains(name) && limits.iter().any(|limit| limit.name == *name));
     let mut epochs = before.map_or_else(BTreeMap::new, |assignment| assignment.epochs.clone());
-    if is_other_plan {
+    if is_other_plan && !plan.is_empty() {
         // Until now the subject counted under its assignment, or under the default plan.
-        let old_limits = limits(before.map(|before| &*before.plan).or_else(|| default_plan(policy)));
+        let own = before.map(|before| &*before.plan).filter(|plan| !plan.is_empty());
+        let old_limits =
+            own.or_else(|| default_plan(policy)).map_or_else(Vec::new, |old| limits_of(policy, old));
         let version = config_version(revision, generation);
-        for limit in new_limits {
+        for limit in limits {
             let old = old_limits.iter().find(|old| old.name == limit.name);
             if old.is_some_and(|old| begins_anew(old, limit)) {
                 epochs.insert(limit.name.clone(), version);
@@ -184,9 +190,13 @@ fn assign(
     }
 }
 
+/// Whether the count under `new` must not meet the one under `old`. Windows of two periods may begin at one instant; that
+/// of a lifetime begins with no other, so a lifetime's count outlives a change of plan and back again.
 fn begins_anew(old: &LimitDef, new: &LimitDef) -> bool {
+    let is_lifetime = |limit: &LimitDef| limit.period == PeriodRule::Known(Period::Lifetime);
     let counts_from_plan_start = !matches!(new.period, PeriodRule::Known(_));
-    new.on_plan_change == OnPlanChange::Fresh || new.period != old.period || counts_from_plan_start
+    let other_windows = new.period != old.period && !is_lifetime(old) && !is_lifetime(new);
+    new.on_plan_change == OnPlanChange::Fresh || other_windows || counts_from_plan_start
 }
 
 /// A configuration version: the policy's revision in the upper, the assignment's generation in the lower 32 bits.

@@ -190,13 +190,13 @@ pub(super) fn check_labels(labels: Option<&BTreeMap<Box<str>, Box<str>>>) -> Res
         problems.field("labels", format!("may have at most {LABELS_MAX}"));
     }
     let is_plain = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
-    let fits = |(name, value): (&Box<str>, &Box<str>)| {
+    let fits = |name: &str, value: &str| {
         is_plain(name)
             && name.len() <= LABEL_NAME_MAX
             && is_plain(value)
             && value.chars().count() <= LABEL_VALUE_MAX
     };
-    if !labels.iter().all(fits) {
+    if !labels.iter().all(|(name, value)| fits(name, value)) {
         problems.field("labels", "must have names of 1 to 64 bytes and values of 1 to 255 characters");
     }
     problems.finish()

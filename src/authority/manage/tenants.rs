@@ -77,6 +77,15 @@ impl Authority {
         })
     }
 
+    /// The tenant that a name means, for a caller who may look at it.
+    pub(in crate::authority) fn named_tenant(
+        &self,
+        caller: &Caller,
+        name: &TenantName,
+    ) -> Result<TenantKey, Error> {
+        self.look(caller, &name.account_id, "usage.get", |act| act.tenant_key(name))
+    }
+
     /// A page of the account's tenants: at most `limit` (1 to 200) in this environment (all if `None`), of this org (all
     /// if `None`), in this state (any if `None`), after the one that ended the page before.
     ///
@@ -165,7 +174,8 @@ impl Authority {
         })
     }
 
-    /// Puts a tenant on another plan, or agrees on other amounts for it alone; counts stay.
+    /// Puts a tenant on another plan, or agrees on other amounts for it alone; counts stay. Amounts can be agreed for
+    /// every org, user and account that a limit counts for; plans are where the policy puts them.
     ///
     /// # Errors
     /// `unknown_plan`, `plan_not_allowed`, `validation_error` about an amount or where the policy's plans are on others
@@ -177,17 +187,15 @@ impl Authority {
         change: &PlanChange,
     ) -> Result<TenantView, Error> {
         self.tenant_act(caller, name, "tenant.plan", change, |act, key, before| {
-            let wanted = match act.policy().usage().plan_on {
-                PlanOn::Key => None,
-                PlanOn::Org => Some(TenantLevel::Org),
-                PlanOn::Account => Some(TenantLevel::Account),
+            let carries_plan = match act.policy().usage().plan_on {
+                PlanOn::Key => false,
+                PlanOn::Org => key.level() == TenantLevel::Org,
+                PlanOn::Account => key.level() == TenantLevel::Account,
             };
-            if wanted != Some(key.level()) {
+            if change.plan.is_some() && !carries_plan {
                 let on = act.policy().usage().plan_on.word();
-                return Err(Error::invalid_field(
-                    "plan",
-                    format!("is not this tenant's: plans of this policy are on the {on}"),
-                ));
+                let text = format!("is not this tenant's: plans of this policy are on the {on}");
+                return Err(Error::invalid_field("plan", text));
             }
             act.check_in_use(before)?;
             let mut after = before.cloned().unwrap_or_else(|| new_tenant(key.clone(), act.now));
@@ -231,6 +239,7 @@ impl Authority {
             act.deleted_tenant(&key)?;
             let draft = act.tenant_draft(&key, ());
             let line = act.audit(&draft.object, &draft.tenant, "ok", draft.details);
+            self.erase_usage(&key)?;
             let generation = act.inner.store.erase(&key, line)?;
             act.tell(&draft.object);
             Ok(generation)

@@ -103,8 +103,8 @@ pub struct KeyView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PlanView {
-    /// The plan's name.
-    pub name: Box<str>,
+    /// The plan's name; `null` where only amounts of its own are agreed, under the plan of a tenant above.
+    pub name: Option<Box<str>>,
     /// Since when.
     #[serde(serialize_with = "rfc3339")]
     pub since: Timestamp,
@@ -221,6 +221,11 @@ impl PlanView {
     pub(super) fn new(assignment: &crate::key::record::PlanAssignment, policy: &Policy) -> Self {
         let plan = policy.plan(&assignment.plan);
         let bits = plan.map_or(0, |plan| plan.entitlements);
+        // Under another record's plan, only what was agreed here is this subject's own.
+        let limits: Vec<&LimitDef> = match plan {
+            Some(plan) => policy.limits_under(Some(plan.index)).collect(),
+            None => policy.limits().iter().filter(|l| assignment.overrides.contains_key(&l.name)).collect(),
+        };
         let entitlements = policy.entitlements().iter().enumerate();
         let limit = |limit: &LimitDef| {
             let agreed = assignment.overrides.get(&limit.name);
@@ -233,14 +238,13 @@ impl PlanView {
             }
         };
         Self {
-            name: assignment.plan.clone(),
+            name: Some(assignment.plan.clone()).filter(|name| !name.is_empty()),
             since: assignment.since,
             entitlements: entitlements
                 .filter(|(i, _)| bits >> i & 1 == 1)
                 .map(|(_, name)| name.clone())
                 .collect(),
-            limits: plan
-                .map_or_else(Vec::new, |plan| policy.limits_under(Some(plan.index)).map(limit).collect()),
+            limits: limits.into_iter().map(limit).collect(),
         }
     }
 }

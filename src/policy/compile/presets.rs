@@ -84,45 +84,64 @@ fn rule(
     if publishable && matches!(preset, Preset::Solo | Preset::Flexible) {
         let message = "a publishable key has one org and no user of its own; use the preset `client`";
         report.name(at, message);
+        return PresetRule { preset, org: Box::default(), user: Box::default() };
     }
     if preset == Preset::Flexible && tenancy.unknown_tenant == UnknownTenant::KnownOnly {
         let message = "flexible keys create what the URL names; set `tenancy.unknown_tenant = \"create\"`";
         report.name(at, message);
     }
-    let mut axis = |axis: Axis, given: &Option<OneOrMany<BindingForm>>| {
-        let here = at.key(axis.name());
-        let forms = match given.as_deref() {
-            Some([]) if !report.source().has(&here.index(0)) => {
-                report.value(
-                    &here,
-                    "name at least one form, or leave the field out for all that the preset allows",
-                );
-                Vec::new()
-            }
-            Some(forms) => super::names::at_most(report, &here, forms, MAX_FORMS).to_vec(),
-            None => default_forms(axis, preset, kind),
-        };
-        for form in &forms {
-            let shape = shape(*form);
-            if !axis.shapes(preset).contains(&shape) {
-                report.value(&here, preset.advice(axis.name(), shape, axis.shapes(preset)));
-            } else if publishable && !suits_publishable(axis, *form, kind.user_id_proof) {
-                report.value(&here, publishable_advice(axis));
-            }
-        }
-        check_reachable(report, &here, axis, &forms, tenancy);
-        forms.into()
-    };
-    PresetRule { preset, org: axis(Axis::Org, &document.org), user: axis(Axis::User, &document.user) }
+    let mut forms = |axis, given| forms(report, at, axis, given, preset, kind, tenancy);
+    PresetRule { preset, org: forms(Axis::Org, &document.org), user: forms(Axis::User, &document.user) }
 }
 
-/// Everything the preset allows; for publishable kinds what is left of it.
-fn default_forms(axis: Axis, preset: Preset, kind: &KindDoc) -> Vec<BindingForm> {
-    let forms = axis.shapes(preset).iter().map(|shape| form(*shape));
-    if kind.class == KindClass::Secret {
-        return forms.collect();
+/// The forms of one axis, checked one by one.
+fn forms(
+    report: &mut Report<'_, '_>,
+    at: &At<'_>,
+    axis: Axis,
+    given: &Option<OneOrMany<BindingForm>>,
+    preset: Preset,
+    kind: &KindDoc,
+    tenancy: &TenancyRules,
+) -> Box<[BindingForm]> {
+    let here = at.key(axis.name());
+    let forms = match given.as_deref() {
+        Some(forms) => super::names::at_most(report, &here, forms, MAX_FORMS).to_vec(),
+        None => default_forms(axis, preset, kind, tenancy),
+    };
+    if forms.is_empty() {
+        let message = "name at least one form, or leave the field out for all that keys can have here";
+        report.value(&here, message);
     }
-    forms.filter(|form| suits_publishable(axis, *form, kind.user_id_proof)).collect()
+    let publishable = kind.class == KindClass::Publishable;
+    for form in &forms {
+        let shape = shape(*form);
+        if !axis.shapes(preset).contains(&shape) {
+            report.value(&here, preset.advice(axis.name(), shape, axis.shapes(preset)));
+        } else if publishable && !suits_publishable(axis, *form, kind.user_id_proof) {
+            report.value(&here, publishable_advice(axis));
+        }
+    }
+    if let Some(form) = forms.iter().find(|form| !is_reachable(axis, **form, tenancy)) {
+        let name = axis.name();
+        let message = format!(
+            "`{}` needs a parameter that says which {name}; name it in `tenancy.{name}_param`",
+            form.word()
+        );
+        report.value(&here, message);
+    }
+    forms.into()
+}
+
+/// Everything the preset allows and requests can name; for publishable kinds what is left of it.
+fn default_forms(axis: Axis, preset: Preset, kind: &KindDoc, tenancy: &TenancyRules) -> Vec<BindingForm> {
+    let fits = |form: &BindingForm| {
+        kind.class == KindClass::Secret || suits_publishable(axis, *form, kind.user_id_proof)
+    };
+    let allowed = axis.shapes(preset).iter().map(|shape| form(*shape)).filter(fits);
+    let (reachable, other): (Vec<_>, Vec<_>) = allowed.partition(|form| is_reachable(axis, *form, tenancy));
+    // Where nothing is reachable, the complaint about it says what is missing.
+    if reachable.is_empty() { other } else { reachable }
 }
 
 /// A publishable key has one org. Its callers share the anonymous user, unless a request proves another.
@@ -146,27 +165,12 @@ fn publishable_advice(axis: Axis) -> &'static str {
 }
 
 /// A key that is bound to more than one id needs a way to be told which.
-fn check_reachable(
-    report: &mut Report<'_, '_>,
-    at: &At<'_>,
-    axis: Axis,
-    forms: &[BindingForm],
-    tenancy: &TenancyRules,
-) {
+fn is_reachable(axis: Axis, form: BindingForm, tenancy: &TenancyRules) -> bool {
     let param = match axis {
         Axis::Org => &tenancy.org_param,
         Axis::User => &tenancy.user_param,
     };
-    let choosing =
-        |form: &&BindingForm| matches!(form, BindingForm::List | BindingForm::Open | BindingForm::Optional);
-    if let Some(form) = forms.iter().find(choosing).filter(|_| param.is_empty()) {
-        let name = axis.name();
-        let message = format!(
-            "`{}` needs a parameter that says which {name}; name it in `tenancy.{name}_param`",
-            form.word()
-        );
-        report.value(at, message);
-    }
+    !matches!(form, BindingForm::List | BindingForm::Open | BindingForm::Optional) || !param.is_empty()
 }
 
 fn shape(form: BindingForm) -> BindingShape {

@@ -101,9 +101,11 @@ pub(crate) struct DisplayDoc {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Preset"))]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct PresetDoc {
-    /// Forms allowed on the org axis; the first holds when the issuer names none. Left out: all that the preset allows.
+    /// Forms allowed on the org axis; the first holds when the issuer names none. Left out: all
+    /// that the preset allows and requests can name.
     pub(crate) org: Option<OneOrMany<BindingForm>>,
-    /// Forms allowed on the user axis; the first holds when the issuer names none. Left out: all that the preset allows.
+    /// Forms allowed on the user axis; the first holds when the issuer names none. Left out: all
+    /// that the preset allows and requests can name.
     pub(crate) user: Option<OneOrMany<BindingForm>>,
 }
 

@@ -272,3 +272,38 @@ impl Named for RateDef {
         &self.name
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_the_smallest_count_that_reaches_the_percentage() {
+        let mark = |at, amount: u32| {
+            let threshold = Threshold { at, state: "s".into(), action: ThresholdAction::None };
+            threshold.mark(amount.into()).get()
+        };
+        for (at, amount, expected) in
+            [(80, 50, 40), (80, 49, 40), (80, 51, 41), (50, 7, 4), (1, 1, 1), (100, 50, 50), (150, 3, 5)]
+        {
+            assert_eq!(mark(at, amount), expected, "{at} % of {amount}");
+        }
+        let all = Threshold { at: 100, state: "s".into(), action: ThresholdAction::None };
+        assert_eq!(all.mark(Units::MAX), Units::MAX);
+    }
+
+    #[test]
+    fn a_filter_by_kind_is_for_keys_of_these_kinds() {
+        let filter = |kinds| Filter { kinds, environments: 0b01, who: Who::Any };
+        for (kinds, caller, matches) in [
+            (None, None, true),
+            (None, Some(0b10), true),
+            (Some(0b10), Some(0b10), true),
+            (Some(0b10), Some(0b01), false),
+            (Some(0b10), None, false),
+        ] {
+            assert_eq!(filter(kinds).matches(caller, 0b01), matches, "{kinds:?} {caller:?}");
+            assert!(!filter(kinds).matches(caller, 0b10), "another environment");
+        }
+    }
+}

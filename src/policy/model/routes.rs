@@ -326,5 +326,8 @@ mod tests {
         for bad in ["a", "/{x", "/x{y}", "/{*r}/b", "/{}", "/a//b", "/..", "/{x}/{x}", "/%41", "/é"] {
             assert!(matches!(router.insert(None, bad, 2), Err(RouteError::Malformed(_))), "{bad}");
         }
+        let long = |segments| "/a".repeat(segments);
+        assert_eq!(router.insert(None, &long(MAX_SEGMENTS), 2), Ok(()));
+        assert!(matches!(router.insert(None, &long(MAX_SEGMENTS + 1), 2), Err(RouteError::Malformed(_))));
     }
 }

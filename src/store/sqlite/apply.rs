@@ -1,10 +1,10 @@
 //! A change of records inside the write transaction: versions are looked at before anything is written, guards after.
 
-use super::session::Session;
 use super::sql::{first, write};
 use super::tenant_row::{
     AUDIT_COLUMNS, audit_values, read_head, read_operation, tenant_key_values, tenant_values,
 };
+use super::transaction::Transaction;
 use super::{columns, guard, key_row};
 use crate::audit::{AuditDraft, AuditEntry};
 use crate::domain::VerifiedDomain;
@@ -24,8 +24,8 @@ use std::sync::LazyLock;
 ///
 /// # Errors
 /// Those of SQLite, and of rows that can't be read.
-pub(super) fn apply(session: &mut Session<'_>, change: &Change) -> Result<Applied, StoreError> {
-    let connection = session.connection;
+pub(super) fn apply(transaction: &mut Transaction<'_>, change: &Change) -> Result<Applied, StoreError> {
+    let connection = transaction.connection;
     if let Some(operation) = &change.operation
         && let Some(record) = find_operation(connection, &operation.account_id, &operation.id)?
         && record.expires_at > change.at
@@ -35,7 +35,7 @@ pub(super) fn apply(session: &mut Session<'_>, change: &Change) -> Result<Applie
     if let Some(conflict) = expect(connection, change)? {
         return Ok(Applied::Conflict(conflict));
     }
-    let mut writes = Writes::begin(session)?;
+    let mut writes = Writes::begin(transaction)?;
     for key in &change.keys {
         writes.key(key)?;
     }
@@ -156,8 +156,8 @@ impl<'a> Writes<'a> {
     ///
     /// # Errors
     /// Those of SQLite.
-    pub(super) fn begin(session: &mut Session<'a>) -> Result<Self, StoreError> {
-        Ok(Self { connection: session.connection, generation: session.next_generation()?, noted: 0 })
+    pub(super) fn begin(transaction: &mut Transaction<'a>) -> Result<Self, StoreError> {
+        Ok(Self { connection: transaction.connection, generation: transaction.next_generation()?, noted: 0 })
     }
 
     fn key(&mut self, write: &KeyWrite) -> Result<(), StoreError> {

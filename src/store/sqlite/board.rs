@@ -3,7 +3,7 @@
 use super::generation::{Found, GenerationFile};
 use super::tempdir::Dir;
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const ID: [u8; 16] = [0xb0; 16];
 
@@ -28,6 +28,20 @@ impl Board {
 
     pub(super) fn promised(&self) -> u64 {
         self.0.word().load(Ordering::SeqCst)
+    }
+
+    /// Counts one call that process `who` (0 or 1) was served.
+    pub(super) fn count_call(&self, who: u64) {
+        self.counter(who).fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How many it was served.
+    pub(super) fn calls(&self, who: u64) -> u64 {
+        self.counter(who).load(Ordering::SeqCst)
+    }
+
+    fn counter(&self, who: u64) -> &AtomicU64 {
+        if who == 0 { self.0.word() } else { self.0.made_at() }
     }
 
     pub(super) fn stop(&self) {

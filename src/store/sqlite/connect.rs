@@ -111,13 +111,13 @@ pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
-/// The wait before try number `tries + 1`: first only a turn for others, then at most half a millisecond. Short sleeps
-/// are what keeps two writers fair: whoever lets go of the lock has to prepare its next transaction meanwhile.
+/// The wait before try number `tries + 1`: first only a turn for others, then a fifth of a millisecond at most, so that
+/// whoever is let go first (`turn.rs`) finds the lock free in time.
 pub(super) fn pause(tries: u32) {
     match tries {
         0..4 => std::thread::yield_now(),
         4..20 => std::thread::sleep(Duration::from_micros(50)),
-        _ => std::thread::sleep(Duration::from_micros(500)),
+        _ => std::thread::sleep(Duration::from_micros(200)),
     }
 }
 

@@ -242,7 +242,8 @@ impl Fence {
         Ok(Mended::Done)
     }
 
-    fn file(&self) -> Option<&GenerationFile> {
+    /// The mapping in use.
+    pub(super) fn file(&self) -> Option<&GenerationFile> {
         self.files.get(self.current.load(Ordering::Acquire))?.get()
     }
 

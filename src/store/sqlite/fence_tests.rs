@@ -109,7 +109,7 @@ fn a_foreign_file_in_its_place_is_replaced() {
     let bench = Bench::new();
     let fence = bench.fence();
     std::fs::remove_file(bench.generation_file()).unwrap();
-    std::fs::write(bench.generation_file(), [0xff; 128]).unwrap();
+    std::fs::write(bench.generation_file(), [0xff; 192]).unwrap();
     assert_eq!(see(&fence, AT.coarse_us + 250 * MS), Freshness::ReadStore);
     bench.mend(&fence);
     assert_eq!(see(&fence, AT.coarse_us + 251 * MS), at(1));

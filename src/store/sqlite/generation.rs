@@ -14,8 +14,8 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 
-/// The fixed size: a cache line of header and one of numbers, 16 numbers in all.
-const FILE_NUMBERS: usize = 16;
+/// The fixed size: a cache line of header, one that every check reads, and one for writers that wait.
+const FILE_NUMBERS: usize = 24;
 const FILE_BYTES: usize = Mapped::<FILE_NUMBERS>::BYTES;
 const HEADER_BYTES: usize = WORD * size_of::<u64>();
 const MAGIC: [u8; 8] = *b"tkgen\r\n\0";
@@ -23,6 +23,8 @@ const FORMAT: u64 = 1;
 /// Places of the numbers.
 const WORD: usize = 8;
 const MADE_AT: usize = 9;
+const WANTED_AT: usize = 16;
+const WANTED_BY: usize = 17;
 
 /// A mapped generation file.
 pub(super) struct GenerationFile {
@@ -124,6 +126,16 @@ impl GenerationFile {
         self.numbers.number::<MADE_AT>()
     }
 
+    /// When a process last found the write lock taken, in microseconds of the boot clock; 0 when it has it.
+    pub(super) fn wanted_at(&self) -> &AtomicU64 {
+        self.numbers.number::<WANTED_AT>()
+    }
+
+    /// Which process that was.
+    pub(super) fn wanted_by(&self) -> &AtomicU64 {
+        self.numbers.number::<WANTED_BY>()
+    }
+
     /// Whether `path` still names this very file, uncut.
     ///
     /// # Errors
@@ -216,7 +228,7 @@ mod tests {
     fn the_file_is_private_and_of_fixed_size() {
         let (_dir, path, _file) = made(1);
         let metadata = std::fs::metadata(&path).unwrap();
-        assert_eq!((metadata.mode() & 0o777, metadata.len()), (0o600, 128));
+        assert_eq!((metadata.mode() & 0o777, metadata.len()), (0o600, FILE_BYTES as u64));
     }
 
     #[test]

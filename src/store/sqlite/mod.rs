@@ -35,9 +35,10 @@ mod queue;
 mod reader;
 mod records;
 mod schema;
-mod session;
 mod sql;
 mod tenant_row;
+mod transaction;
+mod turn;
 mod usage;
 mod word;
 mod writer;
@@ -57,7 +58,8 @@ use self::fork::ForkMark;
 use self::ledger::Scan;
 use self::queue::{Queue, Verdict};
 use self::reader::Readers;
-use self::session::Session;
+use self::transaction::Transaction;
+use self::turn::Turn;
 use self::writer::Writer;
 use super::{CheckLine, Freshness, StoreError, StoreErrorKind};
 use crate::clock::{Clock, SystemClock, monotonic_micros};
@@ -144,7 +146,8 @@ impl SqliteStore {
         let database = connect::locate(path.as_ref())?;
         check::refuse_unsafe(&check::before_open(&database))?;
         let connection = connect::writer(&database, options.deadline)?;
-        let fence = Arc::new(begin(&connection, &database, &options)?);
+        let tag = process_tag()?;
+        let fence = Arc::new(begin(&connection, &database, &options, tag)?);
         let queue = Arc::new(Queue::new(options.queue_max));
         let inner = Arc::new(Inner {
             readers: Readers::new(database.clone(), options.readers_max),
@@ -158,7 +161,7 @@ impl SqliteStore {
             options,
         });
         let kept = Arc::clone(&inner);
-        let writer = Writer::new(inner.database.clone(), connection, queue, fence);
+        let writer = Writer::new(inner.database.clone(), connection, queue, fence, Turn::new(tag));
         let thread = std::thread::Builder::new().name("tk-sqlite".to_owned()).spawn(move || {
             writer.run();
             drop(kept);
@@ -201,7 +204,7 @@ impl SqliteStore {
     fn write<T, F>(&self, write: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Session<'_>) -> Result<Verdict<T>, StoreError> + Send + 'static,
+        F: FnOnce(&mut Transaction<'_>) -> Result<Verdict<T>, StoreError> + Send + 'static,
     {
         self.write_within(self.inner.options.deadline, write)
     }
@@ -209,7 +212,7 @@ impl SqliteStore {
     fn write_within<T, F>(&self, time: Duration, write: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Session<'_>) -> Result<Verdict<T>, StoreError> + Send + 'static,
+        F: FnOnce(&mut Transaction<'_>) -> Result<Verdict<T>, StoreError> + Send + 'static,
     {
         let now_us = self.enter()?;
         let result = self.inner.queue.call(now_us.saturating_add(micros(time)), write);
@@ -289,11 +292,16 @@ impl std::fmt::Debug for SqliteStore {
 }
 
 /// Under the write lock: brings the schema up to date and the fence into agreement with the database.
-fn begin(connection: &Connection, database: &Path, options: &SqliteOptions) -> Result<Fence, StoreError> {
+fn begin(
+    connection: &Connection,
+    database: &Path,
+    options: &SqliteOptions,
+    tag: u64,
+) -> Result<Fence, StoreError> {
     let failed = |e| failure::store_error("opening the database", &e);
     connect::retry_while_busy(options.deadline, || connection.execute_batch("BEGIN IMMEDIATE"))
         .map_err(failed)?;
-    let opened = begin_locked(connection, database, options);
+    let opened = begin_locked(connection, database, options, tag);
     let end = if opened.is_ok() { "COMMIT" } else { "ROLLBACK" };
     connection.execute_batch(end).map_err(failed)?;
     opened
@@ -303,6 +311,7 @@ fn begin_locked(
     connection: &Connection,
     database: &Path,
     options: &SqliteOptions,
+    tag: u64,
 ) -> Result<Fence, StoreError> {
     let standing = schema::inspect(connection)?;
     match standing {
@@ -315,15 +324,21 @@ fn begin_locked(
     let id: [u8; 16] = connection
         .query_row("SELECT database_id FROM tk_store", [], |row| row.get(0))
         .map_err(|e| failure::store_error("reading the database id", &e))?;
-    let mut tag = [0; 8];
-    OsEntropy.fill(&mut tag).map_err(|e| StoreError::new(StoreErrorKind::Unavailable, e.to_string()))?;
     let lock = UnderLock { generation: stored_generation(connection)? };
     let checker = connect::reader(database)?;
-    let fence = Fence::open(database, id, u64::from_ne_bytes(tag), checker, lock, Instants::now())?;
+    let fence = Fence::open(database, id, tag, checker, lock, Instants::now())?;
     if standing == schema::Standing::Behind(0) {
         fence.declare_first();
     }
     Ok(fence)
+}
+
+/// Tells this use of the store from all others, in this process and elsewhere.
+fn process_tag() -> Result<u64, StoreError> {
+    let mut tag = [0; 8];
+    let filled = OsEntropy.fill(&mut tag);
+    filled.map_err(|e| StoreError::new(StoreErrorKind::Unavailable, e.to_string()))?;
+    Ok(u64::from_ne_bytes(tag))
 }
 
 fn micros(time: Duration) -> i64 {

@@ -1,7 +1,7 @@
 //! The store between real processes: they open one file at once, are killed at each step, and write against each other.
 
 use super::board::Board;
-use super::spawn::{self, Dice, Fate};
+use super::spawn::{self, Dice, Fate, Halting};
 use super::tempdir::Dir;
 use super::tests::{change_of, done, exchange, key, limit_row, patient, put};
 use super::*;
@@ -238,27 +238,71 @@ fn inv_04_no_process_answers_what_a_returned_change_ended() {
     assert!(board.promised() > 50, "{}", board.promised());
 }
 
-/// Takes units one by one; the longest wait, and how often it was served before the others had finished.
+#[test]
+fn inv_04_a_change_is_marked_before_its_commit_and_until_it_is_published() {
+    let test = "inv_04_a_change_is_marked_before_its_commit_and_until_it_is_published";
+    if spawn::role().is_some() {
+        done(&open_here(), &put(&key(1), Expected::Absent));
+        return;
+    }
+    let dir = Dir::new();
+    let store = SqliteStore::open(dir.path("keys.db"), patient()).unwrap();
+    let Freshness::At(before) = store.freshness().unwrap() else { panic!("not fresh") };
+    let after = Freshness::At(Generation(before.0 + 1));
+    let mut values = values(&dir, 0);
+    values.push(("HALTS", "yes".to_owned()));
+    let mut changer = Halting::start(&path(test), "changer", &values);
+    for place in PLACES {
+        assert_eq!(changer.next_halt().as_deref(), Some(place));
+        let seen = store.freshness().unwrap();
+        let right = match place {
+            "before the mark" => seen == Freshness::At(before),
+            "before the commit" => seen == Freshness::ReadStore,
+            // Whoever sees the mark for 100 ms may mend it.
+            "after the commit" => seen == Freshness::ReadStore || seen == after,
+            _ => seen == after,
+        };
+        assert!(right, "{place}: {seen:?}");
+        changer.go_on();
+    }
+    assert_eq!(changer.next_halt(), None);
+}
+
+/// Takes units through several callers at once, so that the writer never runs out of work. Tells the longest wait in
+/// time, and in calls of the other process that were served meanwhile.
 fn take_units(board: &Board, calls: u32) {
     let store = open_here();
     let seed = spawn::number("SEED");
-    let mut holding = holding_of(seed);
-    assert_eq!(exchange(&store, &mut holding, 1), 1);
-    board.promise(board.promised() + 1);
-    let mut longest_us = 0;
-    let started = Instant::now();
-    for _ in 0..calls {
-        let began = Instant::now();
-        assert_eq!(exchange(&store, &mut holding, 1), 1);
-        longest_us = longest_us.max(began.elapsed().as_micros());
-    }
-    spawn::report(format_args!("{longest_us} {}", started.elapsed().as_micros()));
+    let figures = std::thread::scope(|scope| {
+        let callers = (0..CALLERS).map(|caller| {
+            let store = &store;
+            scope.spawn(move || {
+                let mut holding = holding_of(seed * 100 + caller);
+                let (mut longest_us, mut overtaken) = (0, 0);
+                for _ in 0..calls {
+                    let (began, served) = (Instant::now(), board.calls(1 - seed));
+                    assert_eq!(exchange(store, &mut holding, 1), 1);
+                    longest_us = longest_us.max(began.elapsed().as_micros());
+                    overtaken = overtaken.max(board.calls(1 - seed) - served);
+                    board.count_call(seed);
+                }
+                (longest_us, overtaken)
+            })
+        });
+        let callers: Vec<_> = callers.collect();
+        callers.into_iter().map(|caller| caller.join().unwrap()).collect::<Vec<_>>()
+    });
+    let longest_us = figures.iter().map(|(longest_us, _)| longest_us).max().unwrap();
+    let overtaken = figures.iter().map(|(_, overtaken)| overtaken).max().unwrap();
+    spawn::report(format_args!("{longest_us} {overtaken}"));
 }
+
+const CALLERS: u64 = 4;
 
 #[test]
 fn two_processes_at_full_load_starve_nobody() {
     let test = "two_processes_at_full_load_starve_nobody";
-    const CALLS: u32 = 400;
+    const CALLS: u32 = 300;
     if spawn::role().is_some() {
         return take_units(&Board::find(&spawn::text("BOARD")), CALLS);
     }
@@ -269,14 +313,17 @@ fn two_processes_at_full_load_starve_nobody() {
     for child in children {
         let lines = spawn::finish(child);
         let figures: Vec<u64> = lines[0].split(' ').map(|n| n.parse().unwrap()).collect();
-        let [longest_us, total_us] = figures[..] else { panic!("{lines:?}") };
-        eprintln!("{CALLS} calls in {} ms, longest wait {longest_us} us", total_us / 1_000);
-        // The goal is 250 ms; the bound here only tells starvation from a busy machine.
-        assert!(longest_us < 2_000_000, "a call waited {longest_us} us");
+        let [longest_us, overtaken] = figures[..] else { panic!("{lines:?}") };
+        eprintln!("longest wait {longest_us} us, overtaken {overtaken} times");
+        // A quarter of all that the other does would be starvation, however busy the machine is.
+        assert!(
+            overtaken < u64::from(CALLS) * CALLERS / 4,
+            "a call waited while the other was served {overtaken} times"
+        );
     }
     let store = SqliteStore::open(dir.path("keys.db"), patient()).unwrap();
     let limits: [LimitId; 1] = [limit_row().limit_id];
     let (from, until) = (crate::clock::Timestamp::MIN, crate::clock::Timestamp::MAX);
     let rows = crate::store::UsageStore::read(&store, &limits, from, until).unwrap();
-    assert_eq!(rows[0].bucket.confirmed, i64::from(2 * (CALLS + 1)));
+    assert_eq!(rows[0].bucket.confirmed, i64::try_from(CALLERS).unwrap() * i64::from(2 * CALLS));
 }

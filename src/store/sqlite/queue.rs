@@ -1,6 +1,6 @@
 //! The way from a caller to the writer thread and back: a bounded queue of calls, each with a slot for its answer.
 
-use super::session::Session;
+use super::transaction::Transaction;
 use crate::clock::monotonic_micros;
 use crate::store::{StoreError, StoreErrorKind};
 use parking_lot::{Condvar, Mutex};
@@ -37,7 +37,7 @@ pub(super) trait Call: Send {
     /// Whether the caller has left.
     fn is_abandoned(&self) -> bool;
     /// Runs it; `true` when its rows are to be kept.
-    fn run(&mut self, session: &mut Session<'_>) -> bool;
+    fn run(&mut self, transaction: &mut Transaction<'_>) -> bool;
     /// Why it failed, if it did.
     fn failure(&self) -> Option<StoreErrorKind>;
     /// Gives the answer. The caller keeps it to itself until `hold_until` of the boot clock.
@@ -69,7 +69,7 @@ impl Queue {
     pub(super) fn call<T, F>(&self, deadline_us: i64, run: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Session<'_>) -> Result<Verdict<T>, StoreError> + Send + 'static,
+        F: FnOnce(&mut Transaction<'_>) -> Result<Verdict<T>, StoreError> + Send + 'static,
     {
         let slot = Arc::new(Slot { state: Mutex::new(State::Queued), changed: Condvar::new() });
         let call = Box::new(Pending { run: Some(run), result: None, slot: Arc::clone(&slot) });
@@ -217,7 +217,7 @@ impl<T, F> Pending<T, F> {
 impl<T, F> Call for Pending<T, F>
 where
     T: Send,
-    F: FnOnce(&mut Session<'_>) -> Result<Verdict<T>, StoreError> + Send,
+    F: FnOnce(&mut Transaction<'_>) -> Result<Verdict<T>, StoreError> + Send,
 {
     fn take(&self) -> bool {
         let mut state = self.slot.state.lock();
@@ -231,10 +231,10 @@ where
         matches!(*self.slot.state.lock(), State::Abandoned)
     }
 
-    fn run(&mut self, session: &mut Session<'_>) -> bool {
+    fn run(&mut self, transaction: &mut Transaction<'_>) -> bool {
         let Some(run) = self.run.take() else { return false };
         // A panic must not take the writer with it: the call's rows are undone and everything else goes on.
-        let outcome = catch_unwind(AssertUnwindSafe(|| run(session)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(transaction)));
         let (keep, result) = match outcome {
             Ok(Ok(Verdict::Keep(answer))) => (true, Ok(answer)),
             Ok(Ok(Verdict::Undo(answer))) => (false, Ok(answer)),
@@ -271,7 +271,7 @@ mod tests {
     fn run(call: &mut dyn Call) -> bool {
         let bench = Bench::new();
         let fence = bench.fence();
-        call.run(&mut Session::new(bench.connection(), &fence))
+        call.run(&mut Transaction::new(bench.connection(), &fence))
     }
 
     fn soon() -> i64 {

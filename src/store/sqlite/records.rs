@@ -3,11 +3,11 @@
 use super::apply::{Writes, append_audit, apply, find_operation};
 use super::columns::Columns;
 use super::queue::Verdict;
-use super::session::Session;
 use super::sql::{Visit, all, each, first, write};
 use super::tenant_row::{
     AUDIT_COLUMNS, TENANT_COLUMNS, read_audit, read_head, read_tenant, read_tenant_key, tenant_key_values,
 };
+use super::transaction::Transaction;
 use super::{SqliteStore, check, guard, key_row, schema};
 use crate::audit::{AuditDraft, AuditEntry, ChainHead};
 use crate::clock::Timestamp;
@@ -112,8 +112,8 @@ impl RecordStore for SqliteStore {
 
     fn apply(&self, change: &Change) -> Result<Applied, StoreError> {
         let change = change.clone();
-        self.write(move |session| {
-            Ok(match apply(session, &change)? {
+        self.write(move |transaction| {
+            Ok(match apply(transaction, &change)? {
                 done @ Applied::Done(_) => Verdict::Keep(done),
                 other => Verdict::Undo(other),
             })
@@ -132,15 +132,15 @@ impl RecordStore for SqliteStore {
 
     fn touch(&self, touches: &[Touch]) -> Result<(), StoreError> {
         let touches = touches.to_vec();
-        self.write(move |session| {
-            touches.iter().try_for_each(|touch| write_touch(session.connection, touch)).map(Verdict::Keep)
+        self.write(move |transaction| {
+            touches.iter().try_for_each(|touch| write_touch(transaction.connection, touch)).map(Verdict::Keep)
         })
     }
 
     fn append_audit(&self, drafts: &[AuditDraft]) -> Result<(), StoreError> {
         let drafts = drafts.to_vec();
-        self.write(move |session| {
-            drafts.iter().try_for_each(|draft| append_audit(session.connection, draft)).map(Verdict::Keep)
+        self.write(move |transaction| {
+            drafts.iter().try_for_each(|draft| append_audit(transaction.connection, draft)).map(Verdict::Keep)
         })
     }
 
@@ -166,10 +166,10 @@ impl RecordStore for SqliteStore {
             return Ok(revision);
         }
         let digest = *digest;
-        self.write(move |session| {
+        self.write(move |transaction| {
             let sql = "UPDATE tk_store SET policy_revision = policy_revision + (policy_digest <> ?1), policy_digest = ?1
                        WHERE policy_revision < ?2 - 1 RETURNING policy_revision";
-            let revision = first(session.connection, sql, params![digest, REVISIONS], read_revision)?;
+            let revision = first(transaction.connection, sql, params![digest, REVISIONS], read_revision)?;
             revision.map(Verdict::Keep).ok_or_else(|| {
                 StoreError::new(StoreErrorKind::Unavailable, "1,048,575 policies were loaded; no revision is left")
             })
@@ -182,9 +182,9 @@ impl RecordStore for SqliteStore {
             .read(|c| first(c, sql, [], |row| Columns::of("tk_store", row).instant()))?
             .unwrap_or_default();
         match at_least {
-            Some(at_least) if at_least > mark => self.write(move |session| {
+            Some(at_least) if at_least > mark => self.write(move |transaction| {
                 let sql = "UPDATE tk_store SET clock_mark = max(clock_mark, ?1) RETURNING clock_mark";
-                let raised = first(session.connection, sql, [at_least.as_micros()], |row| {
+                let raised = first(transaction.connection, sql, [at_least.as_micros()], |row| {
                     Columns::of("tk_store", row).instant()
                 })?;
                 Ok(Verdict::Keep(raised.unwrap_or(at_least)))
@@ -194,19 +194,19 @@ impl RecordStore for SqliteStore {
     }
 
     fn reset_clock_mark(&self, to: Timestamp) -> Result<(), StoreError> {
-        self.write(move |session| {
-            write(session.connection, "UPDATE tk_store SET clock_mark = ?1", [to.as_micros()])?;
+        self.write(move |transaction| {
+            write(transaction.connection, "UPDATE tk_store SET clock_mark = ?1", [to.as_micros()])?;
             Ok(Verdict::Keep(()))
         })
     }
 
     fn erase(&self, tenant: &TenantKey, audit: AuditDraft) -> Result<Generation, StoreError> {
         let tenant = tenant.clone();
-        self.write(move |session| erase(session, &tenant, &audit).map(Verdict::Keep))
+        self.write(move |transaction| erase(transaction, &tenant, &audit).map(Verdict::Keep))
     }
 
     fn maintain(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.write(move |session| maintain(session.connection, now).map(Verdict::Keep))
+        self.write(move |transaction| maintain(transaction.connection, now).map(Verdict::Keep))
     }
 
     fn check(&self) -> Vec<CheckLine> {
@@ -338,13 +338,13 @@ fn write_touch(connection: &Connection, touch: &Touch) -> Result<(), StoreError>
 }
 
 fn erase(
-    session: &mut Session<'_>,
+    transaction: &mut Transaction<'_>,
     tenant: &TenantKey,
     audit: &AuditDraft,
 ) -> Result<Generation, StoreError> {
-    let connection = session.connection;
+    let connection = transaction.connection;
     let account = tenant.account_id.as_str();
-    let mut writes = Writes::begin(session)?;
+    let mut writes = Writes::begin(transaction)?;
     let sql = "SELECT account_id, environment, org_id, user_id FROM tk_tenant WHERE account_id = ?1";
     let below = all(connection, sql, [account], |row| read_tenant_key(&mut Columns::of("tk_tenant", row)))?;
     for key in below.iter().filter(|key| tenant.covers(key)) {

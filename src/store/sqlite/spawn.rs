@@ -1,8 +1,9 @@
 //! Real processes for tests: a test starts its own binary again, and the copy runs the same test in another role.
 
 use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, waitpid};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 const ROLE: &str = "TENANTKIT_TEST_ROLE";
 
@@ -18,22 +19,75 @@ pub(super) fn number(name: &str) -> u64 {
 
 /// A text that was given to this role.
 pub(super) fn text(name: &str) -> String {
-    std::env::var(format!("{ROLE}_{name}")).unwrap()
+    text_if_given(name).unwrap()
+}
+
+/// A text that may have been given to this role.
+pub(super) fn text_if_given(name: &str) -> Option<String> {
+    std::env::var(format!("{ROLE}_{name}")).ok()
 }
 
 /// Starts `test` (its path in the crate) once more, as `role`, with these values.
 pub(super) fn start(test: &str, role: &str, values: &[(&str, String)]) -> Child {
+    command(test, role, values).stdin(Stdio::null()).spawn().unwrap()
+}
+
+fn command(test: &str, role: &str, values: &[(&str, String)]) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(ROLE, role);
     for (name, value) in values {
         command.env(format!("{ROLE}_{name}"), value);
     }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap()
+    command.stdout(Stdio::piped()).stderr(Stdio::inherit());
+    command
+}
+
+/// A role that halts at every place until it is let go on. A signal would not do: it stops a process of several threads
+/// only some time later.
+pub(super) struct Halting {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Halting {
+    /// Starts `test` once more with a role that calls [`halt`].
+    pub(super) fn start(test: &str, role: &str, values: &[(&str, String)]) -> Self {
+        let mut child = command(test, role, values).stdin(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    /// Waits until it halts; where, or `None` when it has ended well.
+    pub(super) fn next_halt(&mut self) -> Option<String> {
+        loop {
+            match self.lines.next() {
+                None => {
+                    assert!(self.child.wait().unwrap().success());
+                    return None;
+                }
+                Some(line) => {
+                    if let Some(place) = line.unwrap().strip_prefix('@') {
+                        return Some(place.to_owned());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets it go on.
+    pub(super) fn go_on(&mut self) {
+        self.child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+    }
+}
+
+/// Halts here until the process that started this one lets it go on.
+pub(super) fn halt(place: &str) {
+    report(format_args!("{place}"));
+    std::io::stdin().read_exact(&mut [0]).unwrap();
 }
 
 /// Sends a role's result to the process that started it.
 pub(super) fn report(line: std::fmt::Arguments<'_>) {
-    use std::io::Write as _;
     let mut out = std::io::stdout();
     // The harness writes to the same stream, so a line of ours begins anew and is marked.
     writeln!(out, "\n@{line}").unwrap();

@@ -71,15 +71,15 @@ impl UsageStore for SqliteStore {
 
     fn acknowledge(&self, upto: u64) -> Result<(), Error> {
         let upto = i64::try_from(upto).unwrap_or(i64::MAX);
-        Ok(self.write(move |session| {
-            write(session.connection, "DELETE FROM tk_event WHERE id <= ?1", [upto])?;
+        Ok(self.write(move |transaction| {
+            write(transaction.connection, "DELETE FROM tk_event WHERE id <= ?1", [upto])?;
             Ok(Verdict::Keep(()))
         })?)
     }
 
     fn erase(&self, limits: &[LimitId]) -> Result<(), Error> {
         let limits = limits.to_vec();
-        Ok(self.write(move |session| {
+        Ok(self.write(move |transaction| {
             // Records of operations hold digests and amounts only, and end by themselves.
             for sql in [
                 "DELETE FROM tk_bucket WHERE limit_id = ?1",
@@ -89,7 +89,7 @@ impl UsageStore for SqliteStore {
                 "DELETE FROM tk_rate WHERE limit_id = ?1",
             ] {
                 for limit in &limits {
-                    write(session.connection, sql, [limit.as_bytes()])?;
+                    write(transaction.connection, sql, [limit.as_bytes()])?;
                 }
             }
             Ok(Verdict::Keep(()))
@@ -138,9 +138,9 @@ impl SqliteStore {
     {
         let clock = self.clock();
         let scan = self.scan();
-        self.write_within(time, move |session| {
+        self.write_within(time, move |transaction| {
             let mut scan: parking_lot::MutexGuard<'_, Scan> = scan.lock();
-            let mut rows = Ledger::new(session.connection, &mut scan);
+            let mut rows = Ledger::new(transaction.connection, &mut scan);
             Ok(match run(&mut rows, clock.now()) {
                 Ok(answer) => Verdict::Keep(Ok(answer)),
                 Err(error) => Verdict::Undo(Err(error)),

@@ -6,7 +6,8 @@ use super::failure::store_error;
 use super::faults;
 use super::fence::{Fence, LOOK_EVERY_US, Mended, UnderLock, coarse_micros, stored_generation};
 use super::queue::{Call, Next, Queue};
-use super::session::Session;
+use super::transaction::Transaction;
+use super::turn::Turn;
 use crate::clock::monotonic_micros;
 use crate::store::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, ErrorCode};
@@ -25,6 +26,7 @@ pub(super) struct Writer {
     connection: Connection,
     queue: Arc<Queue>,
     fence: Arc<Fence>,
+    turn: Turn,
 }
 
 type Batch = Vec<Box<dyn Call>>;
@@ -36,8 +38,9 @@ impl Writer {
         connection: Connection,
         queue: Arc<Queue>,
         fence: Arc<Fence>,
+        turn: Turn,
     ) -> Self {
-        Self { database, connection, queue, fence }
+        Self { database, connection, queue, fence, turn }
     }
 
     /// Serves calls until the queue is closed and empty. Between calls it looks at the files and mends the fence.
@@ -80,11 +83,24 @@ impl Writer {
 
     /// Takes the write lock; `false` when nobody waits for it any more.
     fn lock(&self, batch: &mut Batch) -> Result<bool, StoreError> {
+        let file = self.fence.file();
+        if let Some(file) = file {
+            self.turn.give_way(file);
+        }
         for tries in 0.. {
             match self.execute("BEGIN IMMEDIATE") {
-                Err(e) if is_busy(&e) => {}
+                Err(e) if is_busy(&e) => {
+                    if let Some(file) = file {
+                        self.turn.ask(file);
+                    }
+                }
                 Err(e) => return Err(store_error("beginning a transaction", &e)),
-                Ok(()) => return Ok(true),
+                Ok(()) => {
+                    if let Some(file) = file.filter(|_| tries > 0) {
+                        self.turn.take(file);
+                    }
+                    return Ok(true);
+                }
             }
             batch.retain(|call| !call.is_abandoned());
             if batch.is_empty() {
@@ -99,13 +115,13 @@ impl Writer {
     /// After an error nothing stands, unless it says that this is not known.
     fn transact(&self, batch: &mut Batch) -> Result<(Option<i64>, Vec<bool>), StoreError> {
         self.fence.check_database()?;
-        let mut session = Session::new(&self.connection, &self.fence);
+        let mut transaction = Transaction::new(&self.connection, &self.fence);
         let mut changes = Vec::with_capacity(batch.len());
         for call in batch.iter_mut() {
-            changes.push(self.run_one(call.as_mut(), &mut session)?);
+            changes.push(self.run_one(call.as_mut(), &mut transaction)?);
         }
         faults::point("before the mark");
-        let hold_until = match session.finish()? {
+        let hold_until = match transaction.finish()? {
             Some((lock, generation)) => self.commit_change(lock, generation)?,
             None => {
                 self.commit()?;
@@ -117,11 +133,11 @@ impl Writer {
     }
 
     /// Runs one call in its savepoint; whether it changed records.
-    fn run_one(&self, call: &mut dyn Call, session: &mut Session<'_>) -> Result<bool, StoreError> {
+    fn run_one(&self, call: &mut dyn Call, transaction: &mut Transaction<'_>) -> Result<bool, StoreError> {
         let step = |sql| self.execute(sql).map_err(|e| store_error("running a call", &e));
         step("SAVEPOINT tk_call")?;
-        let kept = call.run(session);
-        let changes = session.next_call();
+        let kept = call.run(transaction);
+        let changes = transaction.next_call();
         if !kept {
             if self.connection.is_autocommit() {
                 // SQLite gave the whole transaction up, as it does when the disk is full.
@@ -174,8 +190,8 @@ impl Writer {
         let mended = stored_generation(&self.connection)
             .and_then(|generation| self.fence.mend(UnderLock { generation }, monotonic_micros()));
         if let Ok(Mended::DatabaseWentBack { .. }) = mended {
-            let mut session = Session::new(&self.connection, &self.fence);
-            let raised = session.next_generation().and_then(|_| session.finish());
+            let mut transaction = Transaction::new(&self.connection, &self.fence);
+            let raised = transaction.next_generation().and_then(|_| transaction.finish());
             if let Ok(Some((lock, generation))) = raised {
                 // What is held back is an answer, and nobody waits for one here.
                 let _ = self.commit_change(lock, generation);

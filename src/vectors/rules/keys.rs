@@ -44,6 +44,21 @@ pub(super) fn generate(case: GenerateCase) -> Result<Answer, String> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct ScanCase {
+    prefix: String,
+    alphabet: String,
+    length: usize,
+    checksum: Checksum,
+}
+
+/// The pattern that secret scanners find keys by.
+pub(super) fn scan(case: ScanCase) -> Result<Answer, String> {
+    let format = format(&case.prefix, &case.alphabet, case.length, case.checksum)?;
+    Ok(object(json!({ "pattern": format.scan_rule() })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct ParseCase {
     prefix: String,
     alphabet: String,
@@ -85,7 +100,8 @@ pub(super) fn digest(case: DigestCase) -> Result<Answer, String> {
 }
 
 fn format(prefix: &str, alphabet: &str, length: usize, checksum: Checksum) -> Result<KeyFormat, String> {
-    let named = Alphabet::named(alphabet).map_or_else(|| Alphabet::custom(alphabet).map_err(|e| e.to_string()), Ok)?;
+    let named = Alphabet::named(alphabet)
+        .map_or_else(|| Alphabet::custom(alphabet).map_err(|e| e.to_string()), Ok)?;
     KeyFormat::new(prefix, named, length, checksum).map_err(|e| e.to_string())
 }
 

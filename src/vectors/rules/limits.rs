@@ -4,8 +4,8 @@ use crate::clock::Timestamp;
 use crate::limit::gcra::{Rate, RateCell};
 use crate::limit::period::{AnchorUnit, CalendarUnit, Period, Weekday, Zone};
 use crate::limit::{ConfigVersion, Units};
-use crate::policy::model::Threshold;
 use crate::policy::knobs::ThresholdAction;
+use crate::policy::model::Threshold;
 use crate::vectors::answer::{Answer, instant as parse_instant, object};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -73,7 +73,9 @@ pub(super) fn period(case: PeriodCase) -> Result<Answer, String> {
             };
             Period::Calendar { unit, zone: Zone::utc(), week_start: Weekday::Monday }
         }
-        PeriodForm::Length { length_s, anchor } => Period::Fixed { length_s, anchor: parse_instant(&anchor)? },
+        PeriodForm::Length { length_s, anchor } => {
+            Period::Fixed { length_s, anchor: parse_instant(&anchor)? }
+        }
         PeriodForm::Anchored { every, anchor } => {
             let unit = if every == "year" { AnchorUnit::Year } else { AnchorUnit::Month };
             Period::Anchored { unit, anchor: parse_instant(&anchor)?, zone: Zone::utc() }

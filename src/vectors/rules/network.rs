@@ -5,8 +5,9 @@ use crate::domain::DomainName;
 use crate::headers::{HeaderName, Headers};
 use crate::origin::{Origin, OriginMatch, OriginPattern};
 use crate::resource::{Resource, ResourceBinding};
+use crate::tenant::proof::{ProofSecret, UserClaim};
 use crate::tenant::{IdSyntax, ScopeUser, TenantScope};
-use crate::vectors::answer::{Answer, object};
+use crate::vectors::answer::{Answer, instant, object};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -36,7 +37,8 @@ pub(super) struct OriginCase {
 
 /// An origin in its normal form.
 pub(super) fn origin(case: &OriginCase) -> Result<Answer, String> {
-    let normal = OriginPattern::enter(&case.text, OriginMatch::Exact).map_or(Value::Null, |origin| json!(origin.to_string()));
+    let normal = OriginPattern::enter(&case.text, OriginMatch::Exact)
+        .map_or(Value::Null, |origin| json!(origin.to_string()));
     Ok(object(json!({ "origin": normal })))
 }
 
@@ -50,7 +52,9 @@ pub(super) struct OriginMatchCase {
 
 /// Whether what an owner entered stands for what a browser sent.
 pub(super) fn origin_match(case: &OriginMatchCase) -> Result<Answer, String> {
-    let Ok(pattern) = OriginPattern::enter(&case.pattern, case.mode) else { return Ok(object(json!({ "ok": false }))) };
+    let Ok(pattern) = OriginPattern::enter(&case.pattern, case.mode) else {
+        return Ok(object(json!({ "ok": false })));
+    };
     let matches = Origin::parse(&case.origin).is_ok_and(|origin| pattern.matches(&origin));
     Ok(object(json!({ "ok": true, "matches": matches })))
 }
@@ -80,7 +84,8 @@ pub(super) struct ClientAddressCase {
 pub(super) fn client_address(case: &ClientAddressCase) -> Result<Answer, String> {
     let networks = NetworkList::parse(&case.proxies).map_err(|e| e.to_string())?;
     let header: HeaderName = "x-forwarded-for".parse().map_err(|_| "the header has no name")?;
-    let lines: Vec<(&str, &[u8])> = case.forwarded_for.iter().map(|line| ("X-Forwarded-For", line.as_bytes())).collect();
+    let lines: Vec<(&str, &[u8])> =
+        case.forwarded_for.iter().map(|line| ("X-Forwarded-For", line.as_bytes())).collect();
     let proxies = TrustedProxies::new(networks, ForwardedHeader::List(header));
     let client = proxies.client_address(Some(case.peer), Headers::new(&lines));
     Ok(object(json!({ "client": client.map(|client| client.to_string()) })))
@@ -121,6 +126,28 @@ pub(super) struct ResourceAllowCase {
 /// Whether a binding reaches a resource.
 pub(super) fn resource_allow(case: &ResourceAllowCase) -> Result<Answer, String> {
     Ok(object(json!({ "allowed": case.binding.allows(&case.resource) })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UserProofCase {
+    secret: String,
+    account_id: String,
+    org_id: Option<String>,
+    key_id: String,
+    user_id: String,
+    proof: String,
+    at: String,
+}
+
+/// Whether a user id is proved at an instant.
+pub(super) fn user_proof(case: &UserProofCase) -> Result<Answer, String> {
+    let secret = data_encoding::HEXLOWER.decode(case.secret.as_bytes()).map_err(|e| e.to_string())?;
+    let secret = ProofSecret::new(&secret).map_err(|e| e.to_string())?;
+    let key_id = case.key_id.parse().map_err(|_| "`key_id` is no key id")?;
+    let (account_id, user_id) = (case.account_id.as_str(), case.user_id.as_str());
+    let claim = UserClaim { account_id, org_id: case.org_id.as_deref(), key_id, user_id };
+    Ok(object(json!({ "proved": claim.is_proved_by(&case.proof, &secret, instant(&case.at)?) })))
 }
 
 #[derive(Deserialize)]

@@ -1,14 +1,14 @@
 """The vectors, folder by folder."""
 
 from . import (
-    allmcp, credentials, crosscutting, limit_policies, limits, mcpstack, order, parameters, policies, rules_keys, rules_limits,
+    allmcp, credentials, crosscutting, http, lifecycle, limit_policies, limits, mcpstack, order, parameters, policies, proofs, rules_keys, rules_limits,
     rules_network, runstack, runtype, tenancy, windows,
 )
 from .form import render
 
 GROUPS = [
     tenancy, parameters, crosscutting, order, credentials, limits, windows, rules_keys, rules_limits, rules_network,
-    runstack, mcpstack, runtype, allmcp,
+    runstack, mcpstack, runtype, allmcp, lifecycle, proofs, http,
 ]
 
 

@@ -24,7 +24,7 @@ def vectors():
         call(s, allow("own", "me"), query=query)
     yield s
 
-    s = scenario("AM-03", "all presets share one form of key; nothing in the text tells them apart", "AM-03", "AM-08", "A-24")
+    s = scenario("AM-03", "all presets share one form of key; nothing in the text tells them apart", "AM-02", "AM-03", "AM-08", "A-24")
     for preset in ("solo", "client", "platform", "flexible"):
         s.issue(preset, {"ok": True, "preset": preset, "key_length": 39, "key_prefix": "allmcp_"}, preset=preset, **ME)
     s.issue("default", {"ok": True, "preset": "solo"}, **ME)

@@ -18,7 +18,7 @@ def solo(s, name="a", **more):
 
 
 def run(s, expect=None, operation="run", key="a", **members):
-    return s.authorize(operation, expect or {"allowed": True}, key=key, **members)
+    return s.authorize(operation, expect or {"allowed": True}, key, **members)
 
 
 def exhausted(reason="exhausted", **more):
@@ -40,7 +40,7 @@ def hard():
     run(s, operation="free", expect={"allowed": True})
     s.advance(seconds=400 * 86400)
     run(s, exhausted(retry_after_ms=None))
-    usage(s, {"count": 2, "charged": 2, "confirmed": 2, "cap": 2, "percent": 100})
+    usage(s, {"count": 2, "charged": 2, "cap": 2, "percent": 100})
     yield s
 
     s = solo(scenario("one", "a limit of one admits one", policy("lifetime-1", "A hard limit of one.", limit(amount=1)),
@@ -72,7 +72,7 @@ def hard():
     run(s, {"allowed": True, "cost": 10, "remaining": 90}, operation="ask")
     run(s, {"allowed": True, "cost": 60, "remaining": 30}, operation="ask", cost=60)
     run(s, exhausted("insufficient", asked=31, available=30), operation="ask", cost=31)
-    run(s, {"allowed": True, "remaining": 30}, operation="ask", cost=0)
+    run(s, {"allowed": True, "limits": []}, operation="ask", cost=0)
     run(s, {"allowed": True, "remaining": 0}, operation="ask", cost=30)
     run(s, exhausted("exhausted", asked=1, available=0), operation="ask", cost=1)
     usage(s, {"count": 100}, limit="tokens")
@@ -210,16 +210,17 @@ def subjects():
         yield s
 
     provider = policy("provider-2", "Two a second for each key and provider.",
+                      '\n[operations.provider_tool]\nlevel = "user"\ndimensions = "provider"\n',
                       rate("provider", '["key", "provider"]', "2/s"), top='dimensions = ["provider"]\n')
     s = solo(scenario("AM-22", "a rate per key and provider", provider, "AM-22"))
     bitrix = [["provider", "bitrix24"]]
-    run(s, operation="free", dimensions=bitrix)
-    run(s, operation="free", dimensions=bitrix)
-    run(s, deny("rate_limited", reason="rate", limit="provider", retry_after_ms=500), operation="free",
+    run(s, operation="provider_tool", dimensions=bitrix)
+    run(s, operation="provider_tool", dimensions=bitrix)
+    run(s, deny("rate_limited", reason="rate", limit="provider", retry_after_ms=500), operation="provider_tool",
         dimensions=bitrix)
-    run(s, operation="free", dimensions=[["provider", "slack"]])
+    run(s, operation="provider_tool", dimensions=[["provider", "slack"]])
     s.advance(1)
-    run(s, operation="free", dimensions=bitrix)
+    run(s, operation="provider_tool", dimensions=bitrix)
     yield s
 
 
@@ -326,7 +327,7 @@ def reservations():
 
     s = solo(scenario("reserve-commit", "a reservation holds its maximum and is charged what was used", ten, "N-04", "I2"))
     reserve(s, "r", 8, {"allowed": True, "remaining": 2})
-    usage(s, {"charged": 8, "confirmed": 0, "outstanding": 8}, limit="tokens")
+    usage(s, {"charged": 8, "outstanding": 8}, limit="tokens")
     reserve(s, None, 3, deny("rate_limited", reason="contended"))
     s.step("commit", OK, reservation="r", actual=5)
     usage(s, {"count": 5, "charged": 5, "outstanding": 0}, limit="tokens")
@@ -365,6 +366,20 @@ def reservations():
     usage(s, {"overrun": 0, "cap": 10}, limit="tokens")
     yield s
 
+    both = policy("runs-and-tokens", "Ten runs and a hundred tokens.", limit("runs", amount=10),
+                  limit("tokens", meter="tokens", amount=100))
+    s = solo(scenario("reserve-two-meters", "a commit says how much of the variable meter; the fixed cost is counted once",
+                      both, "N-04"))
+    reserve(s, "r", 50, {"allowed": True})
+    s.step("commit", OK, reservation="r", actual=30)
+    usage(s, {"count": 30, "charged": 30, "overrun": 0}, limit="tokens")
+    usage(s, {"count": 1, "charged": 1, "overrun": 0})
+    reserve(s, "q", 50, {"allowed": True})
+    s.step("release", OK, reservation="q")
+    usage(s, {"count": 30, "charged": 30}, limit="tokens")
+    usage(s, {"count": 1, "charged": 1})
+    yield s
+
     s = solo(scenario("reserve-cancelled", "a reservation that is refused holds nothing", ten, "I7"))
     reserve(s, None, 11, exhausted("insufficient", asked=11, available=10))
     usage(s, {"charged": 0, "outstanding": 0}, limit="tokens")
@@ -385,8 +400,8 @@ def refunds():
 
     s = solo(scenario("refund-keyed", "units of a keyed call are given back by id, each id once", ten, "I9", "B13"))
     s.authorize("ask", {"allowed": True, "replayed": False}, cost=8, operation_id="op-1")
-    back = lambda refund, units, expect, operation="op-1": s.step(  # noqa: E731
-        "refund_operation", expect, account="acme", operation_id=operation, refund_id=refund, units=units)
+    back = lambda refund, units, expect, operation="op-1": s.request(  # noqa: E731
+        "refund_operation", "ask", expect, operation_id=operation, refund_id=refund, units=units)
     back("back-1", 3, OK)
     back("back-1", 3, OK)
     usage(s, {"count": 5, "charged": 5}, limit="tokens")

@@ -74,6 +74,7 @@ VISITOR = {**allow(ORG), "anonymous": True}
 def service_keys():
     s = scenario("MS-01", "two kinds of credentials in one list", "MS-01", "A-19")
     service(s, "sk", expect={"ok": True, "kind": "service", "key_length": 55})
+    s.advance(1)
     verified(s)
     public(s, expect={"ok": True, "kind": "public", "key_length": 44})
     s.step("list", {"keys": ["sk", "pk"]}, account="acme")
@@ -92,11 +93,25 @@ def service_keys():
 
     for role, held in ROLES.items():
         s = service(scenario(f"MS-07-{role}", f"what the role {role} may do, operation by operation", "MS-07", "MS-11",
-                             "MS-40", "A-13"), role=role)
+                             "MS-28", "MS-40", "A-13"), role=role)
         for method, path, operation, permission in OPERATIONS:
             expect = allow(None if operation == "orgs.list" else ORG) if permission in held else deny(
                 "insufficient_permission", missing=[permission])
             go(s, expect, method, path, note=operation)
+        yield s
+
+    for role, held in {**ROLES, "owner": None}.items():
+        s = scenario(f"MS-07-person-{role}", f"a person with the role {role} is judged as a key is, operation by operation",
+                     "MS-07", "A-13")
+        s.put(org=ORG)
+        by = {"person": "alice", "role": role, "orgs": [ORG]}
+        for method, path, operation, permission in OPERATIONS:
+            if operation == "orgs.list":
+                continue  # a role in one org says nothing about the account
+            may = held is None or permission in held
+            expect = allow(ORG, "alice") if may else deny("insufficient_permission", missing=[permission])
+            s.step("authorize", expect, method=method, path=path.replace("{org}", ORG), by=by, account="acme", note=operation)
+        s.step("authorize", deny("org_not_allowed", "T-36"), method="GET", path=BASE + "/org_2/servers", by=by, account="acme")
         yield s
 
     s = service(scenario("MS-07-people", "a person is judged as a key with the same role", "MS-07", "A-13", "INV-10"),
@@ -112,10 +127,11 @@ def service_keys():
 
     s = scenario("MS-09", "the page lists active keys with role and last use", "MS-09", "MS-12", "A-10", "A-41")
     service(s, "a", "developer")
+    s.advance(1)
     service(s, "b")
     go(s, allow(ORG), "GET", BASE + "/{org}/servers")
     s.step("maintain", OK)
-    s.step("get", {"role": "developer", "last_used_at": "2026-03-10T12:00:00Z", "standing": "active"}, key="a")
+    s.step("get", {"role": "developer", "last_used_at": "2026-03-10T12:00:01Z", "standing": "active"}, key="a")
     s.step("get", {"role": "viewer", "last_used_at": None}, key="b")
     s.key_step("revoke", "b", {"ok": True, "standing": "revoked"})
     s.step("list", {"keys": ["a"]}, account="acme")
@@ -191,11 +207,11 @@ def service_keys():
        headers=[["Authorization", "Bearer $other:a"]])
     yield s
 
-    scope = {"WWW-Authenticate": "Bearer error=\"insufficient_scope\", scope=\"servers:create\""}
+    scope = {"www-authenticate": "Bearer error=\"insufficient_scope\", scope=\"servers:create\""}
     s = service(scenario("MS-40", "403 names the missing permission", "MS-40"), role="viewer")
     message = "the key lacks a permission that this operation needs"
     go(s, deny("insufficient_permission", missing=["servers:create"], http={
-        "status": 403, "headers": {"Content-Type": "application/json", "Cache-Control": "no-store", **scope},
+        "status": 403, "headers": {"content-type": "application/json", "cache-control": "no-store", **scope},
         "body": {"error": {"code": "insufficient_permission", "message": message, "status": 403, "retryable": False,
                            "details": {"missing_permissions": ["servers:create"]}}}}),
        "POST", BASE + "/{org}/servers")
@@ -226,6 +242,17 @@ def managing_keys():
     go(s, deny("invalid_key", reason="revoked"), "GET", BASE + "/{org}/servers", key="made")
     s.key_step("rotate", "adm", refused("grant_exceeds_creator"), by=by, grace_s=0, **{"as": "y"})
     s.update("adm", refused("grant_exceeds_creator"), by=by, expires_at=None)
+    yield s
+
+    s = service(scenario("A-46", "a key outlives the key and the person that made it", "A-46", "INV-10"), "adm", "admin")
+    s.issue("made", by={"key": "adm", "operation": "keys.create"}, role="developer")
+    s.issue("by-person", by={"person": "alice", "role": "admin", "orgs": [ORG]}, role="viewer")
+    s.key_step("revoke", "adm")
+    for key in ("made", "by-person"):
+        go(s, allow(ORG), "GET", BASE + "/{org}/servers", key=key)
+    s.tenant_step("suspend_tenant", ORG)
+    for key in ("made", "by-person"):
+        go(s, deny("org_suspended", "X-06"), "GET", BASE + "/{org}/servers", key=key)
     yield s
 
     s = service(scenario("A-14-expiry", "a key that ends makes none that ends later", "A-14", "INV-10"), "adm", "admin",

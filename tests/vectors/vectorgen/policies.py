@@ -193,6 +193,93 @@ body = { alphabet = "base62", length = 43 }
 level = "user"
 '''
 
+PROOFS = '''\
+# Kinds that ask for a proof of the user id: one for pages, one that is secret.
+name = "proofs"
+
+[credentials]
+carriers = ["bearer"]
+
+[kinds.page]
+class = "publishable"
+prefix = "pp_"
+body = { alphabet = "base62", length = 32 }
+reveal = "always"
+user_id_proof = "hmac"
+
+[kinds.page.presets.client]
+
+[kinds.signed]
+prefix = "ps_"
+body = { alphabet = "base62", length = 43 }
+user_id_proof = "hmac"
+
+[kinds.signed.presets.client]
+
+[tenancy]
+user_param = { query = "user_id", header = "X-User-Id" }
+unknown_tenant = "create"
+
+[operations.chat]
+level = "user"
+public = true
+
+[operations.read]
+level = "user"
+'''
+
+KEYS = '''\
+# A policy about keys themselves: every attribute, every verb.
+name = "keys"
+resource_types = ["agent"]
+
+[credentials]
+carriers = ["bearer"]
+
+[kinds.key]
+prefix = "kk_"
+body = { alphabet = "base62", length = 43 }
+permissions = "optional"
+resources = { count = "list", types = ["agent"], all = true }
+
+[kinds.key.presets.solo]
+[kinds.key.presets.client]
+[kinds.key.presets.platform]
+
+[tenancy]
+org_param = { query = "org_id" }
+user_param = { query = "user_id" }
+unknown_tenant = "create"
+
+[keys]
+removal = "both"
+last_used_on = "any"
+labels = ["client"]
+expiry = { need = "optional" }
+rotation = { max_grace = "7d", default_grace = "1h" }
+
+[[permissions]]
+group = "Things"
+names = ["THINGS:WRITE"]
+
+[meters.runs]
+
+[operations.ping]
+level = "user"
+
+[operations.run]
+level = "user"
+cost = 1
+
+[operations.write]
+level = "user"
+permission = "THINGS:WRITE"
+
+[operations.agent]
+level = "user"
+resource = "agent"
+'''
+
 
 def order():
     """Operations for every subset of kind, permission and entitlement that may be wrong at the same time."""
@@ -299,9 +386,24 @@ POLICIES = {
         ('org_param = { query = "org_id", header = "X-Org-Id", path = "orgId" }\n', ""),
         ('user_param = { query = "user_id", header = "X-User-Id", path = "userId" }\n', ""),
         ("[kinds.key.presets.client]\n[kinds.key.presets.platform]\n[kinds.key.presets.flexible]\n", "")),
+    "http-tenancy": variant(TENANCY, "As tenancy, with pages about codes.",
+                            ("[tenancy]\n", '[http]\ndocs_url = "https://docs.example.com/errors/{code}"\n\n[tenancy]\n')),
+    "http-order": variant(order(), "As order, with pages about codes.",
+                          ("[tenancy]\n", '[http]\ndocs_url = "https://docs.example.com/errors/{code}"\n\n[tenancy]\n')),
     "creation": CREATION,
     "environments": ENVIRONMENTS,
     "order": order(),
+    "proofs": PROOFS,
+    "keys": KEYS,
+    "keys-revoke-only": variant(KEYS, "As keys, where keys are revoked and never deleted.", ('"both"', '"revoke"')),
+    "keys-delete-only": variant(KEYS, "As keys, where keys are deleted and never revoked.", ('"both"', '"delete"')),
+    "keys-counted": variant(KEYS, "As keys, where only counted calls are use.", ('last_used_on = "any"', 'last_used_on = "counted"')),
+    "keys-capped": variant(KEYS, "As keys, with at most two keys an account.", ('removal = "both"\n', 'removal = "both"\nmax_keys = 2\n')),
+    "keys-unique": variant(KEYS, "As keys, where names are unique.", ('removal = "both"\n', 'removal = "both"\nunique_names = true\n')),
+    "keys-no-reasons": variant(KEYS, "As keys, where callers are told no reasons.",
+                               ("[meters.runs]\n", '[http]\npublic_reasons = "none"\n\n[meters.runs]\n')),
+    "keys-lifetimes": variant(KEYS, "As keys, with a default and a longest lifetime.",
+                              ('expiry = { need = "optional" }', 'expiry = { need = "required", default_lifetime = "30d", max_lifetime = "90d" }')),
     "carriers-reject": CARRIERS,
     "carriers-ignore": variant(CARRIERS, "As carriers-reject, but foreign Bearer values are left to others.",
                                ('"reject"', '"ignore"')),

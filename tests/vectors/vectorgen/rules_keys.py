@@ -137,6 +137,17 @@ def digested():
     yield cases
 
 
+def scanned():
+    cases = Cases("rules/key-scan", "the pattern by which secret scanners find keys", ["RS-19", "RT-24", "N-09"], "key_scan")
+    classes = {"base62": "[0-9A-Za-z]", "hex": "[0-9a-f]", "base36": "[0-9a-z]"}
+    for name, form in FORMATS.items():
+        if form["alphabet"] in classes:
+            tail = "[0-9A-Za-z]{6}" if form["checksum"] == "crc32" else ""
+            pattern = "\\b" + form["prefix"] + classes[form["alphabet"]] + f"{{{form['length']}}}" + tail + "\\b"
+            cases.case(note=name, **form, expect={"pattern": pattern})
+    yield cases
+
+
 def codes():
     cases = Cases("rules/codes", "the frozen table of codes", ["RT-39"], "code")
     for name, (number, status, text) in CODES.items():
@@ -149,4 +160,5 @@ def vectors():
     yield from parsed()
     yield from displayed()
     yield from digested()
+    yield from scanned()
     yield from codes()

@@ -4,7 +4,7 @@ from .form import OK, Scenario, allow, deny, refused
 
 ME = {"user_id": "dev-1"}
 SPENT = deny("usage_limit_reached", reason="exhausted")
-CHALLENGE = {"WWW-Authenticate": "Bearer error=\"invalid_token\""}
+CHALLENGE = {"www-authenticate": "Bearer error=\"invalid_token\""}
 
 
 def scenario(id, title, *rows):
@@ -179,14 +179,15 @@ def vectors():
     s.key_step("delete")
     s.step("get", refused("key_not_found"), key="a")
     s.step("list", {"keys": []}, account="acme", filter={"standing": "all"})
-    for do in ("enable", "disable", "delete", "regenerate"):
+    for do in ("enable", "disable", "delete"):
         s.key_step(do, expect=refused("key_not_found"))
+    s.key_step("regenerate", expect=refused("key_not_found"), **{"as": "b"})
     s.key_step("revoke", expect=refused("validation_error"))
     s.step("audit", {"acts": ["key.issue", "key.delete"], "verified": True}, account="acme")
     yield s
 
     body = {"error": {"code": "invalid_key", "message": "the API key is not valid", "status": 401, "retryable": False}}
-    answer = {"status": 401, "headers": {"Content-Type": "application/json", "Cache-Control": "no-store", **CHALLENGE},
+    answer = {"status": 401, "headers": {"content-type": "application/json", "cache-control": "no-store", **CHALLENGE},
               "body": body}
     s = issue(scenario("RS-30", "a deleted key is answered as one that never was", "RS-30", "A-42", "INV-08"))
     s.key_step("delete")
@@ -205,7 +206,7 @@ def vectors():
     s = scenario("RS-32", "one key per client, environment or colleague: labels, and counts of their own", "RS-32")
     issue(s, "a", {"ok": True, "labels": {"client": "cursor"}}, labels={"client": "cursor"})
     issue(s, "b", labels={"client": "claude", "environment": "production"})
-    issue(s, "c", refused("validation_error", fields=["labels.colour"]), labels={"colour": "red"})
+    issue(s, "c", refused("validation_error", fields=["labels"]), labels={"colour": "red"})
     s.step("list", {"keys": ["b"]}, account="acme", filter={"label": ["client", "claude"]})
     call(s)
     s.step("usage", {"count": 1}, key="a", limit="executions")

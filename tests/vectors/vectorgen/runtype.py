@@ -165,7 +165,7 @@ def base():
     s = scenario("RT-19", "a second key with the same permissions differs in id, secret and dates only", "RT-19", "RT-20")
     api(s, permissions=["FLOWS:READ", "AGENTS:*"], expires_at="2027-01-01T00:00:00Z")
     s.advance(86400)
-    s.step("issue", {"ok": True, "name": "a", "permissions": ["AGENTS:*", "FLOWS:READ"], "environment": "live",
+    s.step("issue", {"ok": True, "name": "a", "permissions": ["FLOWS:READ", "AGENTS:*"], "environment": "live",
                      "org": {"fixed": ORG}, "created_at": "2026-03-11T12:00:00Z"},
            **{"as": "b"}, account="acme", body={"like": "$id:a"})
     for key in ("a", "b"):
@@ -191,6 +191,14 @@ def base():
     s.key_step("revoke", process="1")
     for process in ("2", "1"):
         go(s, deny("invalid_key", reason="revoked"), "GET", "/v1/flows", process=process)
+    yield s
+
+    s = scenario("RT-27", "separate keys per use, as many as wanted", "RT-27")
+    for number in range(20):
+        api(s, f"use-{number}", permissions=["FLOWS:READ"] if number % 2 else ["RECORDS:READ"])
+    go(s, allow(ORG), "GET", "/v1/flows", key="use-1")
+    go(s, deny("insufficient_permission"), "GET", "/v1/flows", key="use-2")
+    go(s, allow(ORG), "GET", "/v1/records", key="use-2")
     yield s
 
     s = scenario("RT-28", "a key is due after 90 days and still works", "RT-28", "N-09")
@@ -310,10 +318,10 @@ def extended():
         if calls > 1:
             s.authorize("flows.execute", {"allowed": True}, times=calls - 1)
         # 12 hours to midnight.
-        state = {"RateLimit-Policy": "\"executions-day\";q=50;w=86400;qu=\"executions\";pk=:*:",
-                 "RateLimit": f"\"executions-day\";r={remaining};t=43200", "X-Quota-Remaining": str(remaining)}
+        state = {"ratelimit-policy": "\"executions-day\";q=50;w=86400;qu=\"executions\";pk=:*:",
+                 "ratelimit": f"\"executions-day\";r={remaining};t=43200", "x-quota-remaining": str(remaining)}
         if warning:
-            state["X-Quota-Warning"] = warning
+            state["x-quota-warning"] = warning
         s.authorize("flows.execute", {"allowed": True, "http": {"status": 200, "headers": state}})
     yield s
 

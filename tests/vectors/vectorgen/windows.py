@@ -71,8 +71,6 @@ def periods():
     run(s, {"allowed": True, "used": 1})
     s.advance(seconds=-86400)
     run(s, exhausted())
-    s.advance(seconds=-400 * 86400)
-    run(s, exhausted())
     yield s
 
     s = solo(scenario("period-idle", "periods that pass unused are not saved up", daily, "INV-30"))

@@ -183,11 +183,33 @@ fn presets_hold_what_their_name_says() {
 }
 
 #[test]
+fn a_form_left_out_is_every_form_that_requests_can_name() {
+    use crate::policy::BindingForm::{Fixed, List, None, Open, Optional};
+    use crate::tenant::Preset;
+    let kind = "kinds.p = { native = \"p\", presets = { client = {}, platform = {} } }\n";
+    let forms = |tenancy: &str, preset| {
+        let policy = accepted(&format!("{kind}{tenancy}"));
+        let rule = policy.kind("p").unwrap().preset(preset).unwrap().clone();
+        (rule.org.to_vec(), rule.user.to_vec())
+    };
+    let both = "tenancy = { org_param.query = \"o\", user_param.query = \"u\" }\n";
+    assert_eq!(forms("", Preset::Client), (vec![Fixed], vec![Fixed, None]));
+    assert_eq!(forms("", Preset::Platform), (vec![Fixed], vec![Fixed]));
+    assert_eq!(forms(both, Preset::Client), (vec![Fixed], vec![Fixed, List, Open, None]));
+    assert_eq!(forms(both, Preset::Platform), (vec![Fixed, List, Open], vec![Fixed, List, Open, Optional]));
+}
+
+#[test]
 fn flexible_keys_create_tenants() {
     let flexible = "kinds.f = { native = \"f\", presets.flexible = {} }\n[tenancy]\norg_param.query = \"o\"\nuser_param.query = \"u\"\n";
     let found = super::faults(flexible);
     let [fault] = found.iter().as_slice() else { panic!("{found}") };
     assert_eq!((fault.line(), fault.field()), (3, "kinds.f.presets.flexible"));
+    check(&[case(
+        "kinds.f = { native = \"f\", presets.flexible = { org = \"open\" } }\ntenancy = { unknown_tenant = \"create\", org_param.query = \"o\" }",
+        (3, "flexible", "kinds.f.presets.flexible.user"),
+        "name it in `tenancy.user_param`",
+    )]);
     assert!(fault.message().contains("set `tenancy.unknown_tenant = \"create\"`"));
     accepted(&format!("{flexible}unknown_tenant = \"create\"\n"));
 }
@@ -195,6 +217,11 @@ fn flexible_keys_create_tenants() {
 #[test]
 fn a_publishable_kind_has_one_org_and_no_user_of_its_own() {
     check(&[
+        case(
+            "kinds.w = { native = \"w\", class = \"publishable\", presets.solo = {} }",
+            (3, "solo", "kinds.w.presets.solo"),
+            "use the preset `client`",
+        ),
         case(
             "kinds.w = { native = \"w\", class = \"publishable\", presets.client = { org = \"fixed\", user = \"fixed\" } }",
             (3, "\"fixed\"", "kinds.w.presets.client.user"),
@@ -280,6 +307,16 @@ fn a_kind_holds_what_the_policy_has() {
             "kinds.r = { native = \"r\", resources = { types = \"agent\", count = \"one\", all = true }, presets.solo = { org = \"none\" } }\nresource_types = [\"agent\"]",
             (3, "true", "kinds.r.resources.all"),
             "can't stand for all",
+        ),
+        case(
+            "kinds.r = { native = \"r\", resources = {}, presets.solo = { org = \"none\" } }",
+            (3, "resources", "kinds.r.resources.types"),
+            "`types` is missing",
+        ),
+        case(
+            "resource_types = [\"Agent\"]",
+            (3, "\"Agent\"", "resource_types[0]"),
+            "lower-case letters, digits, `_` and `-` only",
         ),
         case(
             "kinds.r = { native = \"r\", carriers = [\"X-Key\"], presets.solo = { org = \"none\" } }",

@@ -203,6 +203,13 @@ fn thresholds_are_percentages_that_can_be_reached() {
             "a limit blocks at 100 percent if it is hard",
         ),
         case(
+            limit!(
+                "subject = [\"key\"]\nperiod = \"day\"\namount = 5\nmode = \"soft\"\nthresholds = [{ at = 100, state = \"s\", action = \"block\" }]"
+            ),
+            (11, "\"block\"", "limits[0].thresholds[0].action"),
+            "a limit blocks at 100 percent if it is hard",
+        ),
+        case(
             limit!("subject = [\"key\"]\nperiod = \"day\"\nthresholds = [{ at = 80, state = \"s\" }]"),
             (9, "[{ at = 80, state = \"s\" }]", "limits[0].thresholds"),
             "percentages need an `amount` above 0",
@@ -388,7 +395,7 @@ fn a_subject_is_somebody() {
 }
 
 #[test]
-fn what_could_never_refuse_is_refused() {
+fn inv_35_a_limit_that_could_never_refuse_is_a_load_error() {
     check(&[
         case(
             "meters = { x = {}, y = {} }\noperations.a = { level = \"user\", cost = { x = 1 } }\nlimits = [{ name = \"l\", meter = \"y\", subject = [\"key\"], period = \"day\" }]",

@@ -37,6 +37,11 @@ fn an_operation_names_what_there_is() {
             (3, "\"A:B\"", "operations.a.permission"),
             "keys of kind `key` hold neither a role nor permissions",
         ),
+        case(
+            "operations.a = { level = \"org\", kinds = [\"key\", \"key\"] }",
+            (3, "\"key\"", "operations.a.kinds[1]"),
+            "`key` is in the list twice",
+        ),
         slip(
             "operations.a = { level = \"org\", kinds = [\"kee\"] }",
             (3, "\"kee\"", "operations.a.kinds[0]"),
@@ -192,6 +197,16 @@ fn every_request_means_one_operation() {
             "operations.a = { level = \"org\", tools = \"*\" }\noperations.b = { level = \"org\", tools = \"*\" }",
             (4, "\"*\"", "operations.b.tools"),
             "`a` has this name already",
+        ),
+        case(
+            "operations.a = { level = \"org\", tools = \"\" }",
+            (3, "\"\"", "operations.a.tools"),
+            "a name has 1 to 512 bytes",
+        ),
+        case(
+            "operations.a = { level = \"org\", prompts = \"a\\u0000\" }",
+            (3, "\"a\\u0000\"", "operations.a.prompts"),
+            "without control characters",
         ),
         case(
             "operations.a = { level = \"org\", tools = \"github_*\" }",

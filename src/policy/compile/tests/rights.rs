@@ -48,7 +48,11 @@ fn a_policy_has_as_many_permissions_as_fit_a_set() {
     let names = |n: usize| (0..n).map(|i| format!("\"P:{i}\"")).collect::<Vec<_>>().join(", ");
     accepted(&format!("permissions = [{{ group = \"A\", names = [{}] }}]\n", names(256)));
     let found = super::faults(&format!("permissions = [{{ group = \"A\", names = [{}] }}]\n", names(257)));
-    assert!(found.to_string().contains("a policy has at most 256 permissions"), "{found}");
+    let [fault] = found.iter().as_slice() else { panic!("{found}") };
+    assert_eq!(
+        (fault.field(), fault.message()),
+        ("permissions[0].names[256]", "a policy has at most 256 permissions")
+    );
 }
 
 #[test]

@@ -246,6 +246,8 @@ fn times_are_neither_nothing_nor_for_ever() {
             "revoke",
         ),
     ]);
+    accepted("keys.rotation = { max_grace = \"1h\", default_grace = \"1h\" }");
+    accepted("keys.expiry = { need = \"optional\", max_lifetime = \"1d\", default_lifetime = \"1d\" }");
     let rotation = accepted("keys.rotation.max_grace = \"1h\"").lifecycle().rotation;
     assert_eq!((rotation.max_grace_s, rotation.default_grace_s), (3_600, 3_600));
 }

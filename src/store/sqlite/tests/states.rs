@@ -200,8 +200,8 @@ fn a_full_disk_undoes_the_change_and_reading_goes_on() {
     done(&store, &put(&key(1), Expected::Absent));
     let limit_pages = |pages: u32| {
         store
-            .write(move |session| {
-                session.connection.pragma_update(None, "max_page_count", pages).unwrap();
+            .write(move |transaction| {
+                transaction.connection.pragma_update(None, "max_page_count", pages).unwrap();
                 Ok(Verdict::Keep(()))
             })
             .unwrap();
@@ -223,8 +223,8 @@ fn a_database_that_can_not_be_written_is_an_error_and_reading_goes_on() {
     let store = store(&dir);
     done(&store, &put(&key(1), Expected::Absent));
     store
-        .write(|session| {
-            session.connection.pragma_update(None, "query_only", true).unwrap();
+        .write(|transaction| {
+            transaction.connection.pragma_update(None, "query_only", true).unwrap();
             Ok(Verdict::Keep(()))
         })
         .unwrap();

@@ -7,7 +7,7 @@ use crate::store::StoreError;
 use rusqlite::Connection;
 
 /// A transaction that holds the write lock.
-pub(super) struct Session<'a> {
+pub(super) struct Transaction<'a> {
     pub(super) connection: &'a Connection,
     fence: &'a Fence,
     /// The generation before the first change of records, and the highest that any process may have seen.
@@ -15,7 +15,7 @@ pub(super) struct Session<'a> {
     call_changes: bool,
 }
 
-impl<'a> Session<'a> {
+impl<'a> Transaction<'a> {
     pub(super) fn new(connection: &'a Connection, fence: &'a Fence) -> Self {
         Self { connection, fence, began: None, call_changes: false }
     }

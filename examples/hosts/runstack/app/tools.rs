@@ -1,57 +1,23 @@
-//! The routes and the four tools.
+//! The MCP server with its four tools. The guard has judged each call before it arrives here, so no tool asks about keys.
 
-use axum::routing::get;
-use axum::{Json, Router};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, JsonObject, ListToolsResult,
     PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::{RequestContext, RoleServer};
-use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
-use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use rmcp::{ErrorData, ServerHandler};
 use serde_json::{Value, json};
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
-use tenantkit::Authority;
-use tenantkit::http::axum::{Tenant, guard, mcp_guard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tenantkit::tenant::TenantScope;
-use tower::Layer;
 
 /// Tools of other products that Runstack can run.
 const CATALOGUE: [(&str, &str); 3] =
     [("github_create_issue", "github"), ("gmail_send", "gmail"), ("slack_post", "slack")];
 
-/// All routes. Both guards judge by the policy alone: which operation a route or tool means, what it costs, and which
-/// plan includes it.
-pub fn router(authority: Authority) -> Router {
-    let tools = Runstack::default();
-    let mcp = StreamableHttpService::new(
-        move || Ok(tools.clone()),
-        Arc::new(LocalSessionManager::default()),
-        StreamableHttpServerConfig::default().with_json_response(true),
-    );
-    Router::new()
-        .route("/analytics", get(analytics))
-        .route("/private/{*path}", get(private))
-        .layer(guard(authority.clone()))
-        // Added after the layer, so only the MCP guard stands before it.
-        .route_service("/mcp", mcp_guard(authority).layer(mcp))
-}
-
-/// For plans that include `enterprise_analytics`.
-async fn analytics(tenant: Tenant) -> Json<Value> {
-    Json(json!({"user_id": tenant.user_id(), "plan": tenant.plan()}))
-}
-
-/// For plans that include `private_endpoints`.
-async fn private(tenant: Tenant) -> Json<Value> {
-    Json(json!({"user_id": tenant.user_id(), "private": true}))
-}
-
-/// The MCP server. The guard has judged each call before it arrives here, so no tool asks about keys.
+/// The MCP server.
 #[derive(Clone, Default)]
-struct Runstack {
+pub struct Runstack {
     /// Which user is connected to which product.
     connections: Arc<Mutex<HashSet<String>>>,
 }
@@ -118,7 +84,7 @@ impl Runstack {
         CallToolResult::success(vec![ContentBlock::text(text)])
     }
 
-    fn connections(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
+    fn connections(&self) -> MutexGuard<'_, HashSet<String>> {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,0 +1,28 @@
+//! MCPStack: a management API for organisations, with service keys that have a role, and agents embedded in web pages
+//! with public keys.
+//!
+//! Kinds of keys, roles, routes and origins are in `examples/policies/mcpstack.toml`.
+//!
+//! ```sh
+//! export TENANTKIT_SEAL_KEY=...   # 64 hex digits: public keys can be shown again
+//! cargo run --example mcpstack --features axum-08 -- --listen 127.0.0.1:8080 --db mcpstack.db
+//! ```
+
+#[path = "../answers.rs"]
+mod answers;
+mod app;
+#[path = "../serve.rs"]
+mod serve;
+#[path = "../shelf.rs"]
+mod shelf;
+
+use std::process::ExitCode;
+
+const POLICY: &str = include_str!("../../policies/mcpstack.toml");
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let stack = app::Stack::default();
+    let asked = stack.clone();
+    serve::run(POLICY, move |builder| asked.setup(builder), |authority| stack.router(authority)).await
+}

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Everything that must hold, fast checks first. Called by `make test`; needs Rust and a C compiler.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$1"; }
+
+step "the crate builds with no feature and with each alone"
+for feature in "" sqlite tower axum-08 dns conformance schema; do
+  cargo check --quiet --no-default-features --features "$feature"
+done
+
+step "unit, integration and documentation tests, all features"
+cargo test --quiet --all-features
+
+step "API documentation without warnings"
+RUSTDOCFLAGS="-D warnings" cargo doc --quiet --all-features --no-deps

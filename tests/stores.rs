@@ -44,3 +44,18 @@ fn sqlite_records_conform() {
     }
     std::fs::remove_dir_all(&dir).unwrap();
 }
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn sqlite_usage_conforms() {
+    use tenantkit::store::sqlite::{SqliteOptions, SqliteStore};
+    let dir = std::env::temp_dir().join(format!("tenantkit-usage-{}", std::process::id()));
+    std::fs::create_dir(&dir).unwrap();
+    for case in USAGE_CASES {
+        println!("sqlite: {}", case.name);
+        let store =
+            SqliteStore::open(dir.join(format!("{}.db", case.name)), SqliteOptions::default()).unwrap();
+        (case.run)(&store);
+    }
+    std::fs::remove_dir_all(&dir).unwrap();
+}

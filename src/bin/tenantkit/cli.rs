@@ -148,7 +148,10 @@ fn shaped(mut command: Command, names: &CliNames) -> Command {
         command = command.before_help(examples);
     }
     // One form of help, with the further paragraphs of a command below its options.
-    if let Some(more) = command.get_long_about().and_then(|about| about.to_string().split_once("\n\n").map(|(_, more)| more.to_owned())) {
+    if let Some(more) = command
+        .get_long_about()
+        .and_then(|about| about.to_string().split_once("\n\n").map(|(_, more)| more.to_owned()))
+    {
         command = command.after_help(more);
     }
     let children: Vec<String> = command.get_subcommands().map(|child| child.get_name().to_owned()).collect();

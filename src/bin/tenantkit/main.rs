@@ -45,7 +45,8 @@ fn run(arguments: Vec<OsString>, early: Early) -> Result<Exit, Failure> {
         Ok(matches) => matches,
         Err(error) => return unread(&error, early.format),
     };
-    let Cli { global, command } = Cli::from_arg_matches(&matches).map_err(|e| Failure::usage(e.to_string()))?;
+    let Cli { global, command } =
+        Cli::from_arg_matches(&matches).map_err(|e| Failure::usage(e.to_string()))?;
     let context = Context::new(global, early);
     match command {
         Commands::Init(command) => command.run(&context),

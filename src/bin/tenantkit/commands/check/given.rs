@@ -78,8 +78,11 @@ impl Given {
         decide: impl FnOnce(&Request<'_>) -> Result<T, tenantkit::Error>,
     ) -> Result<T, Failure> {
         let body = &self.body;
-        let (path, query) = match body.path.as_deref().map(|path| path.split_once('?').unwrap_or((path, ""))) {
-            Some((path, query)) => (path, Some(query).filter(|query| !query.is_empty()).or(body.query.as_deref())),
+        let (path, query) = match body.path.as_deref().map(|path| path.split_once('?').unwrap_or((path, "")))
+        {
+            Some((path, query)) => {
+                (path, Some(query).filter(|query| !query.is_empty()).or(body.query.as_deref()))
+            }
             None => ("", body.query.as_deref()),
         };
         let routed = match &body.method {
@@ -189,5 +192,7 @@ fn from_facts(facts: &Facts, context: &Context) -> Body {
 fn unknown(what: &str, policy: &Policy, program: &str) -> Failure {
     let names: Vec<&str> = policy.operations().names().take(20).collect();
     let message = format!("the policy has no such {what}; its operations are {}", names.join(", "));
-    Failure::usage(message).code("unknown_operation").fix(format!("`{program} policy check` lists all operations"))
+    Failure::usage(message)
+        .code("unknown_operation")
+        .fix(format!("`{program} policy check` lists all operations"))
 }

@@ -81,7 +81,11 @@ impl Check {
         let missing = if context.global.dry_run { Missing::Refuse } else { Missing::Make };
         context.with_session(missing, |session| {
             let decision = given.with_request(&session.policy, context, |request| {
-                if context.global.dry_run { session.authority.inspect(request) } else { session.authority.authorize(request) }
+                if context.global.dry_run {
+                    session.authority.inspect(request)
+                } else {
+                    session.authority.authorize(request)
+                }
             })?;
             let answer = answer::json(&session.policy, &decision, given.request_id());
             context.out.report(&answer, |style| answer::in_words(&decision, &context.names, style))?;

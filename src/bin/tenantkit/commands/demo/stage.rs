@@ -19,7 +19,8 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn new() -> Result<Self, Failure> {
-        let policy = Policy::parse(include_str!("policy.toml")).map_err(|faults| Failure::policy(&faults.into()))?;
+        let policy =
+            Policy::parse(include_str!("policy.toml")).map_err(|faults| Failure::policy(&faults.into()))?;
         let mut name = [0; 8];
         OsEntropy.fill(&mut name)?;
         let name = format!("tenantkit-demo-{}", data_encoding::HEXLOWER.encode(&name));

@@ -29,7 +29,12 @@ struct Actor {
 /// Plays the whole story.
 pub(super) fn play(stage: &Stage, style: &Style) -> Result<Vec<Scene>, Failure> {
     let mut scenes = Vec::new();
-    let solo = issue(stage, &mut scenes, NewKey::new(ACCOUNT, "ann's laptop").preset("solo").user_id("ann"), "acts for ann alone")?;
+    let solo = issue(
+        stage,
+        &mut scenes,
+        NewKey::new(ACCOUNT, "ann's laptop").preset("solo").user_id("ann"),
+        "acts for ann alone",
+    )?;
     let client = issue(
         stage,
         &mut scenes,
@@ -75,7 +80,11 @@ fn requests(stage: &Stage, scenes: &mut Vec<Scene>, actors: [&Actor; 4]) -> Resu
         scenes.push(Scene::asked(REQUESTS, what, &decision));
     }
     let wrong = secrets::with_text(&solo.text, |text| ApiKey::new(with_another_letter(text)));
-    scenes.push(Scene::asked(REQUESTS, "a key with one letter changed", &ask(stage, &wrong, "reports.list", "")?));
+    scenes.push(Scene::asked(
+        REQUESTS,
+        "a key with one letter changed",
+        &ask(stage, &wrong, "reports.list", "")?,
+    ));
     let none = stage.authority.authorize(&Request::new("reports.list"))?;
     scenes.push(Scene::asked(REQUESTS, "no key at all", &none));
     Ok(())
@@ -83,7 +92,9 @@ fn requests(stage: &Stage, scenes: &mut Vec<Scene>, actors: [&Actor; 4]) -> Resu
 
 fn plan(stage: &Stage, scenes: &mut Vec<Scene>, actor: &Actor, style: &Style) -> Result<(), Failure> {
     let mut written = 0;
-    for (upto, what) in [(FREE * 78 / 100, "39 reports written"), (FREE * 80 / 100, "one more"), (FREE, "ten more")] {
+    for (upto, what) in
+        [(FREE * 78 / 100, "39 reports written"), (FREE * 80 / 100, "one more"), (FREE, "ten more")]
+    {
         while written < upto {
             let decision = ask(stage, &actor.text, "reports.write", "")?;
             if !decision.is_allowed() {
@@ -100,16 +111,25 @@ fn plan(stage: &Stage, scenes: &mut Vec<Scene>, actor: &Actor, style: &Style) ->
     let edit = KeyEdit::default().plan("pro");
     let changed = stage.authority.update(&stage.caller, ACCOUNT, &actor.view.id, &edit)?;
     let plan = changed.key.plan.and_then(|plan| plan.name).unwrap_or_default();
-    scenes.push(Scene::told(PLAN, "the key gets plan pro", format!("plan {plan}: unlimited; the key and its count stay")));
+    scenes.push(Scene::told(
+        PLAN,
+        "the key gets plan pro",
+        format!("plan {plan}: unlimited; the key and its count stay"),
+    ));
     scenes.push(Scene::asked(PLAN, "the next one", &ask(stage, &actor.text, "reports.write", "")?));
     Ok(())
 }
 
 fn replace_and_end(stage: &Stage, scenes: &mut Vec<Scene>, old: &Actor) -> Result<(), Failure> {
     let query = "user_id=peter";
-    let issued = stage.authority.rotate(&stage.caller, ACCOUNT, &old.view.id, &Rotation::default().grace_s(86_400))?;
+    let issued =
+        stage.authority.rotate(&stage.caller, ACCOUNT, &old.view.id, &Rotation::default().grace_s(86_400))?;
     let text = issued.key.ok_or_else(|| Failure::new("internal_error", "the demo's key was made before"))?;
-    scenes.push(Scene::told(ROTATION, "rotate, with a day to move over", format!("{}  is the successor", issued.view.masked)));
+    scenes.push(Scene::told(
+        ROTATION,
+        "rotate, with a day to move over",
+        format!("{}  is the successor", issued.view.masked),
+    ));
     scenes.push(Scene::asked(ROTATION, "the old key", &ask(stage, &old.text, "reports.list", query)?));
     scenes.push(Scene::asked(ROTATION, "the new key", &ask(stage, &text, "reports.list", query)?));
     let caller = stage.caller.clone().reason("everybody has moved");
@@ -123,10 +143,14 @@ fn replace_and_end(stage: &Stage, scenes: &mut Vec<Scene>, old: &Actor) -> Resul
 fn trail(stage: &Stage, scenes: &mut Vec<Scene>) -> Result<(), Failure> {
     stage.authority.maintain()?;
     let last = stage.authority.audit(&stage.caller, ACCOUNT, 1, 1_000)?;
-    let acts: Vec<&str> = last.iter().map(|entry| &*entry.draft.act).filter(|act| act.starts_with("key.")).collect();
+    let acts: Vec<&str> =
+        last.iter().map(|entry| &*entry.draft.act).filter(|act| act.starts_with("key.")).collect();
     scenes.push(Scene::told(TRAIL, "what was done", acts.join(", ")));
     let outcome = match stage.authority.audit_verify(&stage.caller, ACCOUNT, None)? {
-        Ok(verified) => format!("whole: {} entries, each with the hash of the one before", verified.head.map_or(0, |head| head.number)),
+        Ok(verified) => format!(
+            "whole: {} entries, each with the hash of the one before",
+            verified.head.map_or(0, |head| head.number)
+        ),
         Err(broken) => return Err(Failure::new("audit_broken", broken.to_string())),
     };
     scenes.push(Scene::told(TRAIL, "is all of it there?", outcome));
@@ -135,7 +159,9 @@ fn trail(stage: &Stage, scenes: &mut Vec<Scene>) -> Result<(), Failure> {
 
 fn ask(stage: &Stage, key: &ApiKey, operation: &str, query: &str) -> Result<Decision, Failure> {
     let operation = stage.policy.operation(operation).map_or("", |operation| &operation.name);
-    Ok(secrets::with_text(key, |text| stage.authority.authorize(&Request::new(operation).key(text).query(query)))?)
+    Ok(secrets::with_text(key, |text| {
+        stage.authority.authorize(&Request::new(operation).key(text).query(query))
+    })?)
 }
 
 /// The text with its last letter replaced by the next one.
@@ -160,7 +186,8 @@ impl Scene {
                 (200, None, format!("as {user}{org}{created}"))
             }
             Decision::Deny(denial) => {
-                let row = if denial.row().is_empty() { String::new() } else { format!(" (row {})", denial.row()) };
+                let row =
+                    if denial.row().is_empty() { String::new() } else { format!(" (row {})", denial.row()) };
                 (denial.http_status(), Some(denial.code().name()), format!("{}{row}", denial.code().text()))
             }
         };

@@ -100,8 +100,13 @@ fn by_text(source: &str, context: &Context, session: &Session) -> Result<Target,
     let candidates: Vec<_> = secrets::with_text(&key, |text| digester.candidates(text.as_bytes()).collect());
     for (scheme, digest) in candidates {
         let stored = session.records.key_by_digest(&digest).map_err(tenantkit::Error::from)?;
-        if let Some(stored) = stored.filter(|stored| stored.record.digest == digest && stored.record.scheme == scheme) {
-            return Ok(Target { account: stored.record.account_id.as_str().to_owned(), id: stored.record.id });
+        if let Some(stored) =
+            stored.filter(|stored| stored.record.digest == digest && stored.record.scheme == scheme)
+        {
+            return Ok(Target {
+                account: stored.record.account_id.as_str().to_owned(),
+                id: stored.record.id,
+            });
         }
     }
     Err(none())
@@ -110,7 +115,8 @@ fn by_text(source: &str, context: &Context, session: &Session) -> Result<Target,
 /// The first operation that keys of this kind may call, of the level with most to resolve.
 fn usual_operation(policy: &Policy, view: &KeyView) -> Result<String, Failure> {
     let bit = policy.kind(&view.kind).map_or(0, |kind| kind.bit());
-    let callable = |level: Level| policy.operations().iter().find(move |o| o.level == level && o.kinds & bit != 0);
+    let callable =
+        |level: Level| policy.operations().iter().find(move |o| o.level == level && o.kinds & bit != 0);
     let found = [Level::User, Level::Org, Level::Account].into_iter().find_map(callable);
     found.map(|operation| operation.name.to_string()).ok_or_else(|| {
         Failure::usage(format!("keys of kind `{}` may call no operation of the policy; name one", view.kind))
@@ -120,7 +126,8 @@ fn usual_operation(policy: &Policy, view: &KeyView) -> Result<String, Failure> {
 fn in_words(explained: &Explained<'_>, view: &KeyView, style: &Style) -> String {
     let explanation = explained.explanation;
     let mut text = String::new();
-    let _ = writeln!(text, "`{}` with key `{}` ({})", explained.operation, inert(&view.name), explained.key_id);
+    let _ =
+        writeln!(text, "`{}` with key `{}` ({})", explained.operation, inert(&view.name), explained.key_id);
     for ExplainedStep { step, outcome, .. } in &explanation.steps {
         let words = match outcome {
             StepOutcome::Passed => "pass",
@@ -130,7 +137,9 @@ fn in_words(explained: &Explained<'_>, view: &KeyView, style: &Style) -> String 
         let detail = match (*step, outcome) {
             (_, StepOutcome::NotReached) => String::new(),
             ("tenant", _) => tenant(explained),
-            (_, StepOutcome::Refused) if !explanation.missing.is_empty() => format!("missing {}", explanation.missing.join(" ")),
+            (_, StepOutcome::Refused) if !explanation.missing.is_empty() => {
+                format!("missing {}", explanation.missing.join(" "))
+            }
             _ => String::new(),
         };
         let _ = writeln!(text, "{}", format!("  {step:12} {words:12} {detail}").trim_end());

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::sync::Arc;
-use tenantkit::store::conformance::RECORD_CASES;
-use tenantkit::store::memory::MemoryRecords;
+use tenantkit::store::conformance::{RECORD_CASES, USAGE_CASES};
+use tenantkit::store::memory::{MemoryRecords, MemoryUsage};
 use tenantkit::store::rows::{MemoryRows, RowRecords};
 
 #[test]
@@ -11,6 +11,14 @@ fn memory_records_conform() {
     for case in RECORD_CASES {
         println!("memory: {}", case.name);
         (case.run)(&MemoryRecords::new());
+    }
+}
+
+#[test]
+fn memory_usage_conforms() {
+    for case in USAGE_CASES {
+        println!("memory: {}", case.name);
+        (case.run)(&MemoryUsage::new());
     }
 }
 
@@ -29,6 +37,21 @@ fn sqlite_records_conform() {
     let dir = std::env::temp_dir().join(format!("tenantkit-stores-{}", std::process::id()));
     std::fs::create_dir(&dir).unwrap();
     for case in RECORD_CASES {
+        println!("sqlite: {}", case.name);
+        let store =
+            SqliteStore::open(dir.join(format!("{}.db", case.name)), SqliteOptions::default()).unwrap();
+        (case.run)(&store);
+    }
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn sqlite_usage_conforms() {
+    use tenantkit::store::sqlite::{SqliteOptions, SqliteStore};
+    let dir = std::env::temp_dir().join(format!("tenantkit-usage-{}", std::process::id()));
+    std::fs::create_dir(&dir).unwrap();
+    for case in USAGE_CASES {
         println!("sqlite: {}", case.name);
         let store =
             SqliteStore::open(dir.join(format!("{}.db", case.name)), SqliteOptions::default()).unwrap();

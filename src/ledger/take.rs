@@ -91,14 +91,9 @@ impl Ledger {
 
     /// Tries with the periods of the call's time, and once more with those of the store's if that lies elsewhere.
     fn take_quotas(&self, call: &TakeCall, rates: &mut [RateVerdict], hold: bool) -> Result<Tried, Error> {
-        let placed = Placed::new(call, call.now);
-        let tried = self.try_quotas(call, rates, &placed, hold)?;
+        let tried = self.try_quotas(call, rates, &Placed::new(call, call.now), hold)?;
         let Tried::Moved(_, elsewhere) = tried else { return Ok(tried) };
-        let again = Placed::new(call, elsewhere.now);
-        if elsewhere.closed && again.keys == placed.keys {
-            return Err(begun_anew());
-        }
-        match self.try_quotas(call, rates, &again, hold)? {
+        match self.try_quotas(call, rates, &Placed::new(call, elsewhere.now), hold)? {
             Tried::Moved(_, elsewhere) if elsewhere.closed => Err(begun_anew()),
             Tried::Moved(i, elsewhere) => {
                 self.warn_of_clock(elsewhere.now, "a call fell out of its period twice; compare the clocks");

@@ -183,6 +183,26 @@ fn a_process_that_was_idle_for_days_begins_a_new_life() {
     assert_eq!(world.sums(&limit), (3, 3));
 }
 
+#[test]
+fn a_reservation_whose_lease_was_replaced_is_still_counted() {
+    for used in [0, 3] {
+        let world = World::new();
+        let (process, copy) = (world.process(), world.process());
+        let limit = quota(1, 100);
+        *copy.here.load().holder.lock() = *process.here.load().holder.lock();
+        let held = held(process.hold(&world.call(&[limit.clone().of(4)])));
+        assert!(is_taken(&copy.take(&world.call(&[limit.clone()]))));
+        // As after an answer that the lease has another user.
+        process.lane(key_of(&limit)).unwrap().with_holding(|holding| {
+            *holding = crate::limit::holder::Holding::new(key_of(&limit), LeaseId::default(), 0);
+        });
+        process.settle_held(held, |_| units(used)).unwrap();
+        process.flush().unwrap();
+        let used = i64::try_from(used).unwrap();
+        assert_eq!(world.sums(&limit), (4 + 1 + used, 1 + used), "what was held stays charged");
+    }
+}
+
 /// What a forked child sees: the parent's state, under another process id.
 fn as_child(parent: Ledger) -> Ledger {
     let here = parent.here.load_full();
@@ -298,11 +318,10 @@ fn closing_gives_everything_back_and_ends_every_lease() {
     }
 }
 
-#[test]
-fn waiting_calls_share_an_exchange() {
-    let world = World::new();
-    let process = world.process();
-    let limit = quota(1, 3);
+/// Lets the first of these calls wait at the store until the others wait behind it; says how many were admitted, and in
+/// how many exchanges.
+fn together(world: &World, process: &Ledger, limit: &QuotaUse, amounts: &[u64]) -> (usize, u64) {
+    let before = world.exchanges();
     let first = AtomicBool::new(true);
     let (sent, go) = (Arc::new(std::sync::Barrier::new(2)), Arc::new(std::sync::Barrier::new(2)));
     let (at_store, released) = (Arc::clone(&sent), Arc::clone(&go));
@@ -313,18 +332,46 @@ fn waiting_calls_share_an_exchange() {
         }
     }));
     let admitted = std::thread::scope(|scope| {
-        let take = || scope.spawn(|| is_taken(&process.take(&world.call(&[limit.clone()]))));
-        let mut calls = vec![take()];
+        let take = |n: u64| {
+            let call = world.call(&[limit.clone().of(n)]);
+            scope.spawn(move || is_taken(&process.take(&call)))
+        };
+        let mut calls = vec![take(amounts[0])];
         sent.wait();
-        calls.extend((0..5).map(|_| take()));
-        let lane = process.lane(key_of(&limit)).unwrap();
-        while lane.waiting() < 5 {
+        calls.extend(amounts[1..].iter().map(|n| take(*n)));
+        let lane = process.lane(key_of(limit)).unwrap();
+        while lane.waiting() < amounts.len() - 1 {
             std::thread::yield_now();
         }
         go.wait();
         calls.into_iter().map(|call| call.join().unwrap()).filter(|taken| *taken).count()
     });
-    assert_eq!((admitted, world.sums(&limit), world.exchanges()), (3, (3, 3), 2));
+    *world.wire.before.lock() = None;
+    (admitted, world.exchanges() - before)
+}
+
+#[test]
+fn waiting_calls_share_an_exchange() {
+    let world = World::new();
+    let process = world.process();
+    assert_eq!(together(&world, &process, &quota(1, 3), &[1; 6]), (3, 2));
+    assert_eq!(world.sums(&quota(1, 3)), (3, 3));
+    assert_eq!(
+        together(&world, &process, &quota(2, 1), &[1, 5, 4, 3, 2]),
+        (1, 2),
+        "one refusal covers them all"
+    );
+}
+
+#[test]
+fn a_small_call_is_not_refused_for_a_large_one_before_it() {
+    for amounts in [[1, 9, 2, 2], [1, 2, 9, 2], [1, 9, 9, 4]] {
+        let world = World::new();
+        let process = world.process();
+        let (_, exchanges) = together(&world, &process, &quota(1, 5), &amounts);
+        assert_eq!(world.sums(&quota(1, 5)), (5, 5), "{amounts:?}");
+        assert!(exchanges <= 4);
+    }
 }
 
 #[test]

@@ -305,6 +305,7 @@ mod tests {
         let reply = send(&mut bucket, &mut lease, &request);
         assert_eq!(holding.accept(&reply), Accepted::Served(0));
         assert_eq!((bucket.charged, bucket.confirmed, holding.has_news()), (2, 2, false));
+        assert!(!holding.refund(2) && holding.refund(1), "3 were used, 2 are refunded");
     }
 
     #[test]

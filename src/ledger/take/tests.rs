@@ -246,6 +246,21 @@ fn rates_are_judged_first_and_given_back_when_a_quota_refuses() {
 }
 
 #[test]
+fn a_rate_that_refuses_gives_back_those_before_it() {
+    let world = World::new();
+    let process = world.process();
+    let call = |rates: &[(u8, &str)]| TakeCall {
+        rates: rates.iter().map(|(n, text)| rate(*n, text, &world, &process, true)).collect(),
+        ..world.call(&[])
+    };
+    assert!(is_taken(&process.take(&call(&[(1, "1/h")]))));
+    for _ in 0..5 {
+        assert_eq!(refused(process.take(&call(&[(2, "1/h"), (1, "1/h")]))).by, RefusedBy::Rate(1));
+    }
+    assert!(is_taken(&process.take(&call(&[(2, "1/h")]))));
+}
+
+#[test]
 fn a_slow_quota_goes_on_at_its_rate() {
     for atomic in [true, false] {
         for keyed in [true, false] {

@@ -134,6 +134,18 @@ fn a_rate_is_charged_only_with_its_batch() {
 }
 
 #[test]
+fn a_rate_follows_a_store_clock_that_was_set_back_also_when_it_refuses() {
+    let mut tables = Tables::default();
+    let mut take = |seconds| {
+        let reply = run_batch(&mut tables, vec![rate_item(9, "1/s", 1)], false, Act::None, at(seconds));
+        rate_reply(&reply, 0).taken
+    };
+    assert!(take(0));
+    assert!(!take(-DAY_S));
+    assert!(take(-DAY_S + 1), "a second later, not a day later");
+}
+
+#[test]
 fn a_rate_can_stand_in_for_an_exhausted_quota() {
     let mut tables = Tables::default();
     let mut quota = party(1, 1);
@@ -396,6 +408,40 @@ fn a_full_credit_under_the_attempt_removes_the_record() {
         "late, for the first try"
     );
     assert_eq!(keyed.confirmed(), [4]);
+}
+
+#[test]
+fn a_message_that_comes_again_after_its_operation_was_undone_charges_nothing() {
+    let mut keyed = Keyed::new(&[10]);
+    let batch = keyed.batch("op", 1, &[4], false);
+    assert!(is_granted(&keyed.send(&batch, 0)));
+    let undo = RefundId::from(Attempt::from_bytes([1; 16]));
+    assert!(matches!(keyed.credit("op", undo, CreditAmount::All, 0), CreditOutcome::Credited(_)));
+    assert_eq!(keyed.send(&batch, 0), OperationOutcome::Refused);
+    let asked = keyed.batch("op", 1, &[4], true);
+    assert_eq!(keyed.send(&asked, 0), OperationOutcome::Unknown, "nor does it leave a record");
+    assert_eq!(keyed.confirmed(), [0]);
+}
+
+#[test]
+fn a_credit_of_use_that_is_not_reported_yet_changes_nothing() {
+    let mut tables = Tables::default();
+    let (mut primary, mut other) = (party(1, 10), party(2, 10));
+    other.exchange(&mut tables, &[7], false, at(0));
+    let line = OperationLine { bucket: lifetime(2), amount: units(7), refunded: Units::ZERO };
+    let charge = Operation { also: vec![line], ..operation("op", 1, &[2], false) };
+    run_batch(&mut tables, vec![item(primary.ask(&[2], true))], false, Act::Charge(charge), at(0));
+    let credit = |tables: &mut Tables| {
+        let (refund_id, amount) = (RefundId::new("r"), CreditAmount::All);
+        let credit = Credit::Operation { key: operation_key("op"), refund_id, amount, primary_only: false };
+        run_batch(tables, Vec::new(), false, Act::Credit(credit), at(0)).outcome
+    };
+    assert_eq!(credit(&mut tables), ActOutcome::Credit(CreditOutcome::NotYet));
+    assert_eq!((sums(&tables, &lifetime(1)).1, sums(&tables, &lifetime(2)).1), (2, 0));
+    assert!(other.holding.spend(7));
+    other.exchange(&mut tables, &[], false, at(0));
+    assert!(matches!(credit(&mut tables), ActOutcome::Credit(CreditOutcome::Credited(_))));
+    assert_eq!((sums(&tables, &lifetime(1)).1, sums(&tables, &lifetime(2)).1), (0, 0));
 }
 
 #[test]

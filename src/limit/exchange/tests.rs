@@ -257,6 +257,31 @@ fn a_message_after_the_operators_word_restores_the_true_numbers() {
 }
 
 #[test]
+fn a_repeated_message_after_the_operators_word_grants_nothing() {
+    let mut tables = Tables::default();
+    let mut party = Party::new(lifetime(1), terms(1, Some(10)));
+    party.exchange(&mut tables, &[5], false, at(0));
+    let lost = party.ask(&[3], false);
+    send(&mut tables, &lost, at(0));
+    maintain::maintain(&mut tables, at(1_000), 10).unwrap();
+    let holder = party.holding.id().holder;
+    assert_eq!(maintain::settle(&mut tables, &holder, Settlement::Unused, at(1_000), 10).unwrap(), 1);
+    assert_eq!(send(&mut tables, &lost, at(1_000)).granted, 0, "and takes nothing away");
+    audit_all(&tables);
+}
+
+#[test]
+fn what_a_grant_counted_ahead_is_not_counted_again_when_it_is_reported() {
+    let mut tables = Tables::default();
+    let mut user = Party::new(lifetime(1), terms(1, Some(10)));
+    let mut other = Party::new(lifetime(1), terms(1, Some(10)));
+    user.exchange(&mut tables, &[5], true, at(0));
+    other.exchange(&mut tables, &[5], false, at(0));
+    let reply = user.exchange(&mut tables, &[3], true, at(0));
+    assert_eq!((reply.reason, reply.confirmed), (Reason::Contended, 5), "the other may give 5 back");
+}
+
+#[test]
 fn numbers_out_of_range_are_errors() {
     let spoil: [fn(&mut ExchangeRequest); 11] = [
         |r| r.seq = 0,

@@ -105,6 +105,29 @@ fn a_changed_rate_keeps_the_units_that_are_in() {
 }
 
 #[test]
+fn a_change_of_rate_never_rounds_to_the_subjects_advantage() {
+    let of = |period| Rate::new(Units::ONE, period).unwrap().with_burst(units(2)).unwrap();
+    let (thirds, halves) = (of(3), of(2));
+    let mut cell = RateCell::EMPTY;
+    assert!(cell.take(&thirds, V, Units::ONE, at(0)).fits);
+    assert!(cell.take(&thirds, V, Units::ONE, at(1)).fits);
+    // Five thirds of a unit are in, which four halves hold and three do not.
+    assert!(!cell.peek(&halves, Units::ONE, at(2)).fits);
+    assert!(cell.peek(&halves, Units::ONE, at(3)).fits);
+}
+
+#[test]
+fn an_older_configuration_that_takes_leaves_the_newer_one() {
+    let (slow, fast) = (Rate::parse("10/10s").unwrap(), Rate::parse("20/10s").unwrap());
+    let newer = ConfigVersion::from_raw(2);
+    let mut cell = RateCell::EMPTY;
+    assert!(cell.take(&fast, newer, Units::ONE, at(0)).fits);
+    assert!(cell.take(&slow, V, units(9), at(0)).fits);
+    assert_eq!((cell.ver, cell.unit_weight), (newer, 500_000));
+    assert_eq!(cell.peek(&fast, Units::ZERO, at(0)).remaining, units(10));
+}
+
+#[test]
 fn a_refund_frees_what_has_not_drained() {
     let rate = Rate::parse("2/s").unwrap();
     let mut cell = RateCell::EMPTY;

@@ -114,6 +114,17 @@ fn surplus_follows_the_holders_rate_within_its_bounds() {
 }
 
 #[test]
+fn what_a_holder_has_already_is_part_of_its_surplus() {
+    let mut b = bucket(Some(100_000), 50_150, 50_000, 0);
+    b.live = 2;
+    let lease = Lease { granted: 150, ..Lease::ABSENT };
+    let mut request = Party::new(lifetime(1), terms(1, Some(100_000))).ask(&[1], true);
+    (request.rate, request.strict) = (100, false);
+    assert_eq!(grant(&b, &lease, &request, at(0), true).granted, 50);
+    assert_eq!(grant(&b, &Lease::ABSENT, &request, at(0), true).granted, 200);
+}
+
+#[test]
 fn surplus_stays_within_the_outstanding_budget() {
     let mut b = bucket(Some(100_000), 5_950, 1_000, 0);
     let mut request = Party::new(lifetime(1), terms(1, Some(100_000))).ask(&[1], true);

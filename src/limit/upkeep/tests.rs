@@ -67,3 +67,37 @@ fn only_silent_leases_with_nothing_open_fold() {
         assert_eq!(bucket.fold_mark, if folds { at(0) } else { Timestamp::EPOCH });
     }
 }
+
+fn bucket_of(lease: &Lease) -> Bucket {
+    let mut bucket = Bucket::new(Timestamp::MAX, &terms(1, Some(50)), Incarnation::default(), at(0));
+    bucket.put_in(lease);
+    bucket
+}
+
+#[test]
+fn a_lease_expires_when_its_time_is_over_and_at_once_when_its_bucket_closes() {
+    let live = Lease { expires_at: at(100), ..lease(LeaseState::Live, 5, 3) };
+    for (now, closes, forfeited) in [(99, false, 0), (100, false, 2), (99, true, 2)] {
+        let (mut bucket, mut lease) = (bucket_of(&live), live);
+        if closes {
+            close(&mut bucket, std::iter::once(&mut lease), at(now), false);
+        } else {
+            sweep(&mut bucket, std::iter::once(&mut lease), at(now), false);
+        }
+        assert_eq!((bucket.forfeited, bucket.closed), (forfeited, closes), "at {now}");
+        assert_eq!((bucket.charged, bucket.confirmed), (5, 3));
+        assert_eq!(audit(&bucket, std::iter::once(&lease)), Ok(()));
+        assert_eq!(bucket.next_sweep, at(now).plus_micros(SWEEP_EVERY_US));
+    }
+}
+
+#[test]
+fn the_operator_settles_expired_leases_only() {
+    for state in [LeaseState::Live, LeaseState::Closed, LeaseState::New] {
+        let mut lease = lease(state, 5, 3);
+        let mut bucket = bucket_of(&lease);
+        let before = (bucket.clone(), lease);
+        assert!(!settle_open(&mut bucket, &mut lease, Settlement::Unused, &mut Vec::new()));
+        assert_eq!((bucket, lease), before);
+    }
+}

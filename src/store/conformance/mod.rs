@@ -1,5 +1,5 @@
-//! The suite that every store passes, as plain functions. An author of a store runs all of [`RECORD_CASES`],
-//! each on a fresh store; a failure panics with what was expected.
+//! The suite that every store passes, as plain functions. An author of a store runs all of [`RECORD_CASES`], or of
+//! [`USAGE_CASES`], each on a fresh store; a failure panics with what was expected.
 //!
 //! ```
 //! use tenantkit::store::{conformance, memory::MemoryRecords};
@@ -13,8 +13,10 @@
 mod changes;
 mod reading;
 mod samples;
+mod usage;
 
-use super::RecordStore;
+use super::{RecordStore, UsageStore};
+use usage::{counting, histories, keeping, keyed};
 
 /// One thing a store must do.
 pub struct Case<S: ?Sized> {
@@ -51,4 +53,34 @@ pub const RECORD_CASES: &[Case<dyn RecordStore>] = cases![
     changes::erasing_removes_what_lies_below_and_nothing_else,
     changes::generations_rise_with_every_change_and_tell_what_changed,
     changes::parallel_changes_each_stand_once,
+];
+
+/// The usage store's cases.
+pub const USAGE_CASES: &[Case<dyn UsageStore>] = cases![
+    counting::a_new_store_counts_nothing,
+    counting::parallel_calls_admit_exactly_the_cap,
+    counting::whole_calls_are_served_in_order,
+    counting::a_repeated_or_late_message_changes_no_total,
+    counting::units_are_reserved_used_returned_and_refunded,
+    counting::a_lost_grant_falls_away_and_a_forgotten_one_is_restored,
+    counting::the_largest_amounts_are_counted_exactly,
+    counting::an_invalid_batch_is_an_error_and_changes_nothing,
+    counting::an_atomic_batch_is_all_or_nothing,
+    counting::parallel_atomic_batches_stand_whole,
+    counting::a_strict_rate_is_one_for_all,
+    counting::a_newer_configuration_stays,
+    keyed::an_operation_is_charged_once,
+    keyed::a_keyed_charge_survives_its_lost_reply,
+    keyed::parallel_tries_of_one_operation_charge_it_once,
+    keyed::credits_stay_within_their_operation,
+    keyed::a_full_credit_under_the_attempt_undoes_the_operation,
+    keeping::configure_reaches_open_buckets,
+    keeping::a_limit_begins_anew_with_what_it_carries,
+    keeping::the_operators_word_settles_expired_leases,
+    keeping::events_wait_in_order_until_they_are_acknowledged,
+    keeping::rows_are_read_by_limit_and_period,
+    keeping::maintain_closes_what_is_over_and_removes_what_is_old,
+    keeping::erasing_removes_these_limits_and_no_other,
+    keeping::as_many_requests_as_it_says_go_in_one_batch,
+    histories::random_histories_are_answered_alike,
 ];

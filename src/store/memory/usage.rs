@@ -77,7 +77,15 @@ impl UsageStore for MemoryUsage {
     }
 
     fn settle(&self, holder: HolderId, settlement: Settlement) -> Result<usize, Error> {
-        self.with(|tables, now| maintain::settle(tables, &holder, settlement, now, SETTLE_BATCH))
+        let mut settled = 0;
+        loop {
+            let some =
+                self.with(|tables, now| maintain::settle(tables, &holder, settlement, now, SETTLE_BATCH))?;
+            settled += some;
+            if some < SETTLE_BATCH {
+                return Ok(settled);
+            }
+        }
     }
 
     fn maintain(&self, budget: usize) -> Result<Maintained, Error> {

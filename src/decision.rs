@@ -482,16 +482,27 @@ impl fmt::Debug for Flags {
 pub struct Identity {
     pub(crate) key_id: KeyId,
     pub(crate) scope: TenantScope,
-    pub(crate) texts: Texts,
-    pub(crate) plan: Option<Span>,
+    plan: PlanName,
 }
+
+/// A plan's name, inline: at most 64 bytes. Empty is none.
+struct PlanName {
+    bytes: [u8; PLAN_NAME_LEN_MAX],
+    len: u8,
+}
+
+const PLAN_NAME_LEN_MAX: usize = 64;
 
 impl Identity {
     /// Copies what is borrowed from the record once.
     pub(crate) fn new(key_id: KeyId, scope: TenantScope, plan: Option<&str>) -> Self {
-        let mut texts = Texts::new();
-        let plan = plan.map(|text| texts.push(text));
-        Self { key_id, scope, texts, plan }
+        let mut name = PlanName { bytes: [0; PLAN_NAME_LEN_MAX], len: 0 };
+        let plan = plan.unwrap_or("");
+        if let Some(target) = name.bytes.get_mut(..plan.len()) {
+            target.copy_from_slice(plan.as_bytes());
+            name.len = u8::try_from(plan.len()).unwrap_or(0);
+        }
+        Self { key_id, scope, plan: name }
     }
 
     /// The key.
@@ -539,7 +550,8 @@ impl Identity {
     /// The plan, if the policy has plans.
     #[must_use]
     pub fn plan(&self) -> Option<&str> {
-        self.plan.map(|s| self.texts.text(s))
+        let name = self.plan.bytes.get(..usize::from(self.plan.len)).filter(|name| !name.is_empty())?;
+        std::str::from_utf8(name).ok()
     }
 }
 
@@ -607,27 +619,42 @@ impl LimitState {
     };
 }
 
-/// Up to eight limit states, inline.
+/// Up to eight limit states: the first two inline, which is a rate and a quota; more move to the heap.
 pub(crate) struct LimitStates {
-    states: [LimitState; LIMITS_PER_CALL_MAX],
+    inline: [LimitState; LIMITS_INLINE],
     len: u8,
+    all: Vec<LimitState>,
 }
+
+/// A decision is copied a few times on its way to the caller, so its usual size matters.
+const LIMITS_INLINE: usize = 2;
 
 impl LimitStates {
     pub(crate) fn new() -> Self {
-        Self { states: [LimitState::EMPTY; LIMITS_PER_CALL_MAX], len: 0 }
+        Self { inline: [LimitState::EMPTY; LIMITS_INLINE], len: 0, all: Vec::new() }
     }
 
     /// Adds one; a ninth is left out, which the policy's own bound rules out.
     pub(crate) fn push(&mut self, state: LimitState) {
-        if let Some(slot) = self.states.get_mut(usize::from(self.len)) {
-            *slot = state;
-            self.len += 1;
+        let len = usize::from(self.len);
+        if len >= LIMITS_PER_CALL_MAX {
+            return;
         }
+        match self.inline.get_mut(len) {
+            Some(slot) => *slot = state,
+            None => {
+                if self.all.is_empty() {
+                    self.all.reserve(LIMITS_PER_CALL_MAX);
+                    self.all.extend_from_slice(&self.inline);
+                }
+                self.all.push(state);
+            }
+        }
+        self.len += 1;
     }
 
     pub(crate) fn as_slice(&self) -> &[LimitState] {
-        self.states.get(..usize::from(self.len)).unwrap_or(&[])
+        if self.all.is_empty() { self.inline.get(..usize::from(self.len)).unwrap_or(&[]) } else { &self.all }
     }
 }
 
@@ -653,7 +680,7 @@ pub(crate) struct Span {
 }
 
 /// Bytes of the plan's and limits' names that fit inline; longer ones move the buffer to the heap.
-const TEXTS_INLINE: usize = 192;
+const TEXTS_INLINE: usize = 96;
 
 /// A small append-only text buffer.
 pub(crate) struct Texts {

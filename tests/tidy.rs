@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod tidy {
-    pub mod codes;
-    pub mod promises;
+    pub(crate) mod codes;
+    pub(crate) mod promises;
 }
 
 use std::collections::BTreeSet;

@@ -22,6 +22,8 @@ use crate::tenant::resolve::Warning;
 use crate::tenant::{AccountId, OrgId, UserId};
 
 /// What follows the judgement.
+// A decided call is the hot one: boxing it would cost every such call an allocation.
+#[allow(clippy::large_enum_variant)]
 pub(super) enum Next {
     /// Decided: everything that applies was at hand.
     Done(Decision),

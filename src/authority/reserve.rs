@@ -27,7 +27,7 @@ pub enum Reserved {
 pub struct Reservation {
     inner: Arc<Inner>,
     held: Vec<HeldLine>,
-    grant: Grant,
+    grant: Arc<Grant>,
     max: Units,
 }
 
@@ -47,7 +47,12 @@ impl Authority {
         match decided {
             Ok((Decision::Allow(grant), held)) => {
                 let max = held.iter().map(HeldLine::units).max().unwrap_or(max);
-                Ok(Reserved::Held(Reservation { inner: Arc::clone(&self.inner), held, grant, max }))
+                Ok(Reserved::Held(Reservation {
+                    inner: Arc::clone(&self.inner),
+                    held,
+                    grant: Arc::new(grant),
+                    max,
+                }))
             }
             other => {
                 match self.inner.tell(request, Stop::into_decision(other.map(|(decision, _)| decision)))? {
@@ -64,7 +69,8 @@ impl Authority {
     /// [`ErrorKind::AlreadySettled`] when the grant charged nothing that it can give back, was refunded already, or its
     /// units belong to a lease that is over; `validation_error` for more units than it charged.
     pub fn refund(&self, grant: &mut Grant, units: u64) -> Result<(), Error> {
-        let most = grant.charges.as_ref().and_then(|charges| charges.units.iter().map(|line| line.units).max());
+        let most =
+            grant.charges.as_ref().and_then(|charges| charges.units.iter().map(|line| line.units).max());
         if most.is_some_and(|most| units > most) {
             return Err(Error::invalid_field("units", "is more than the grant charged"));
         }
@@ -159,6 +165,12 @@ impl Reservation {
         &self.grant
     }
 
+    /// The grant, shared with those who work under it. It has nothing to give back: the reservation has.
+    #[must_use]
+    pub fn shared_grant(&self) -> Arc<Grant> {
+        Arc::clone(&self.grant)
+    }
+
     /// The most units it holds on a limit.
     #[must_use]
     pub fn max(&self) -> u64 {
@@ -175,12 +187,21 @@ impl Reservation {
     pub fn commit(mut self, actual: u64) -> Result<(), Error> {
         let actual = Units::new(actual)
             .ok_or_else(|| Error::invalid_field("actual", "is at most 9007199254740991 (2^53 - 1)"))?;
-        let settled = self.inner.ledger.settle_held(std::mem::take(&mut self.held), |line| line.used_by(actual))?;
+        let settled =
+            self.inner.ledger.settle_held(std::mem::take(&mut self.held), |line| line.used_by(actual))?;
         if settled.unrecorded > 0 {
             let text = format!("{} units were used and are not recorded", settled.unrecorded);
             return Err(Error::refused(Code::UsageLimitReached).with_detail(text));
         }
         Ok(())
+    }
+
+    /// Counts all that is held as used: work of a fixed cost was done.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    pub fn commit_all(mut self) -> Result<(), Error> {
+        self.inner.ledger.settle_held(std::mem::take(&mut self.held), HeldLine::units).map(drop)
     }
 
     /// Gives everything back.

@@ -18,7 +18,7 @@
 
 use super::HttpResponse;
 use super::tower::{GuardLayer, HandlerGuard, McpLayer, TokioRuntime};
-use crate::authority::Authority;
+use crate::authority::{Authority, Caller, Person};
 use crate::code::Code;
 use crate::decision::Grant;
 use crate::policy::Policy;
@@ -142,6 +142,20 @@ impl<S: Sync> OptionalFromRequestParts<S> for TenantScope {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
         Ok(parts.extensions.get().cloned())
+    }
+}
+
+/// Who makes a management call: the person whom the guard signed in, else the key. It grants nothing beyond its own
+/// rights.
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        match (parts.extensions.get::<Person>(), parts.extensions.get::<Arc<Grant>>()) {
+            (_, None) => Err(Rejection::unguarded()),
+            (Some(person), Some(_)) => Ok(Self::person(person.clone())),
+            (None, Some(grant)) => Ok(Self::key(grant)),
+        }
     }
 }
 

@@ -236,10 +236,13 @@ impl Cache {
 /// A bounded, direct-mapped table of digests that no key has. Strangers choose what comes in here, so its place is
 /// taken from a part of the digest mixed with a secret of the process, and a collision only forgets.
 struct UnknownDigests {
-    slots: Box<[Mutex<Option<(KeyDigest, Generation)>>]>,
+    slots: Box<[UnknownSlot]>,
     hasher: RandomState,
     valid_from: AtomicU64,
 }
+
+/// A digest, and the generation at which the store did not have it.
+type UnknownSlot = Mutex<Option<(KeyDigest, Generation)>>;
 
 /// 4,096 slots of 48 bytes: a stranger's flood costs a fixed 200 KiB.
 const UNKNOWN_SLOTS: usize = 4_096;
@@ -253,7 +256,7 @@ impl UnknownDigests {
         }
     }
 
-    fn slot(&self, digest: &KeyDigest) -> Option<&Mutex<Option<(KeyDigest, Generation)>>> {
+    fn slot(&self, digest: &KeyDigest) -> Option<&UnknownSlot> {
         use std::hash::BuildHasher as _;
         let hash = self.hasher.hash_one(digest.as_bytes());
         self.slots.get(usize::try_from(hash % UNKNOWN_SLOTS as u64).unwrap_or(0))

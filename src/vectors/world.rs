@@ -136,6 +136,8 @@ impl World {
             Stores::Sqlite(folder) => {
                 let mut options = crate::store::sqlite::SqliteOptions::default();
                 options.clock = self.clock.clone();
+                // A slow disk is no finding of a vector.
+                (options.deadline, options.exchange_deadline) = (PATIENCE, PATIENCE);
                 let store =
                     Arc::new(crate::store::sqlite::SqliteStore::open(folder.0.join("store.db"), options)?);
                 builder.stores(store.clone(), store)
@@ -305,6 +307,10 @@ impl Stores {
         }
     }
 }
+
+/// How long a call on a store of a vector may take.
+#[cfg(feature = "sqlite")]
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(120);
 
 /// A folder that goes with its owner.
 #[cfg(feature = "sqlite")]

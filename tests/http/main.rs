@@ -6,4 +6,6 @@ mod extractors;
 mod guard;
 mod mcp;
 mod mcp_sessions;
+mod people;
+mod settling;
 mod support;

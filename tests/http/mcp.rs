@@ -15,7 +15,7 @@ use tower::{Layer, ServiceExt, service_fn};
 
 /// A small MCP server: it answers each request with one JSON document, or one event, and notes what it saw.
 #[derive(Clone, Default)]
-pub struct Server {
+pub(crate) struct Server {
     pub seen: Arc<Mutex<Vec<String>>>,
     pub streams: bool,
 }
@@ -47,13 +47,13 @@ impl Server {
         Ok(response.body(body).unwrap())
     }
 
-    pub async fn send(&self, layer: &McpLayer, request: Request<String>) -> Answer {
+    pub(crate) async fn send(&self, layer: &McpLayer, request: Request<String>) -> Answer {
         let server = self.clone();
         let service = layer.layer(service_fn(move |request| server.clone().serve(request)));
         read(service.oneshot(request).await.unwrap()).await
     }
 
-    pub fn seen(&self) -> Vec<String> {
+    pub(crate) fn seen(&self) -> Vec<String> {
         std::mem::take(&mut self.seen.lock().unwrap())
     }
 }
@@ -62,18 +62,18 @@ async fn collect<B: Body<Data = Bytes, Error = Infallible>>(body: B) -> String {
     read(Response::new(body)).await.body
 }
 
-pub fn layer(authority: &Authority) -> McpLayer {
+pub(crate) fn layer(authority: &Authority) -> McpLayer {
     McpLayer::new(authority.clone(), AtOnce::default()).dimensions(|message| match message.name.as_deref() {
         Some("provider") => vec![("provider".to_owned(), "github".to_owned())],
         _ => Vec::new(),
     })
 }
 
-pub fn post(body: &Value, headers: &[(&str, &str)]) -> Request<String> {
+pub(crate) fn post(body: &Value, headers: &[(&str, &str)]) -> Request<String> {
     request("POST", "/mcp", headers).map(|_| body.to_string())
 }
 
-pub fn rpc(method: &str, params: Value) -> Value {
+pub(crate) fn rpc(method: &str, params: Value) -> Value {
     json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 }
 

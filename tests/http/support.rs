@@ -12,12 +12,13 @@ use tenantkit::key::id::KeyId;
 use tenantkit::{Authority, Caller, NewKey, Policy, Timestamp};
 
 /// 2026-11-30T00:04:48Z.
-pub const NOW: Timestamp = Timestamp::from_seconds(1_795_997_088);
+pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_795_997_088);
 
-pub const POLICY: &str = r#"
+pub(crate) const POLICY: &str = r#"
 name = "test"
 default_plan = "FREE"
 default_role = "reader"
+default_environment = "live"
 key_assignable_roles = ["reader", "writer"]
 resource_types = ["agent"]
 dimensions = ["provider"]
@@ -64,6 +65,7 @@ permissions = ["things:read"]
 "things.list" = { level = "org", permission = "things:read", routes = "GET /orgs/{orgId}/things" }
 "things.create" = { level = "org", permission = "things:write", routes = "POST /orgs/{orgId}/things" }
 "things.run" = { level = "org", permission = "things:read", cost = 1, routes = "POST /orgs/{orgId}/things/run", tools = ["run", "slow"] }
+"things.build" = { level = "org", permission = "things:read", cost = 1, count_on = "success", routes = "POST /orgs/{orgId}/things/build", tools = "build" }
 "things.delete" = { level = "org", permission = "things:write", cost = 1, tools = "delete", prompts = "confirm" }
 "provider" = { level = "org", dimensions = "provider", cost = 1, tools = "provider" }
 "agent.chat" = { level = "user", public = true, resource = "agent", routes = "POST /agents/{agentId}/chat" }
@@ -90,7 +92,7 @@ free_operation = "session"
 
 /// Runs work where it stands and writes down how long it was asked to sleep.
 #[derive(Clone, Default)]
-pub struct AtOnce {
+pub(crate) struct AtOnce {
     pub slept: Arc<Mutex<Vec<Duration>>>,
 }
 
@@ -106,7 +108,7 @@ impl Runtime for AtOnce {
 }
 
 /// Drops all work.
-pub struct ShuttingDown;
+pub(crate) struct ShuttingDown;
 
 impl Runtime for ShuttingDown {
     fn run_blocking(&self, _: Work) {}
@@ -116,30 +118,30 @@ impl Runtime for ShuttingDown {
     }
 }
 
-pub fn authority() -> Authority {
+pub(crate) fn authority() -> Authority {
     authority_of(POLICY)
 }
 
-pub fn authority_of(policy: &str) -> Authority {
+pub(crate) fn authority_of(policy: &str) -> Authority {
     let policy = Policy::parse(policy).unwrap_or_else(|errors| panic!("{errors}"));
     let seal_key = tenantkit::seal::SealKey::new(1, [7; 32]);
     Authority::builder(policy).clock(Arc::new(ManualClock::new(NOW))).seal_key(seal_key).open().unwrap()
 }
 
 /// Issues a key of account `acme` and gives its text.
-pub fn issue(authority: &Authority, change: impl FnOnce(NewKey) -> NewKey) -> String {
+pub(crate) fn issue(authority: &Authority, change: impl FnOnce(NewKey) -> NewKey) -> String {
     issue_with_id(authority, change).1
 }
 
 /// The same with the key's id.
-pub fn issue_with_id(authority: &Authority, change: impl FnOnce(NewKey) -> NewKey) -> (KeyId, String) {
+pub(crate) fn issue_with_id(authority: &Authority, change: impl FnOnce(NewKey) -> NewKey) -> (KeyId, String) {
     let new = change(NewKey::new("acme", "test").environment("live").org_id("o1"));
     let issued = authority.issue(&Caller::admin("test"), &new).unwrap_or_else(|error| panic!("{error}"));
     (issued.view.id, issued.key.unwrap().reveal().to_owned())
 }
 
 /// A request with these headers.
-pub fn request(method: &str, uri: &str, headers: &[(&str, &str)]) -> Request<String> {
+pub(crate) fn request(method: &str, uri: &str, headers: &[(&str, &str)]) -> Request<String> {
     let mut request = Request::builder().method(method).uri(uri).header("x-request-id", "req_1");
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -147,31 +149,31 @@ pub fn request(method: &str, uri: &str, headers: &[(&str, &str)]) -> Request<Str
     request.body(String::new()).unwrap()
 }
 
-pub fn bearer(key: &str) -> String {
+pub(crate) fn bearer(key: &str) -> String {
     format!("Bearer {key}")
 }
 
 /// An answer that has been read: status, headers as lines, body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub(crate) struct Answer {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: String,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// The code of the error body.
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         let body: serde_json::Value = serde_json::from_str(&self.body).unwrap_or_default();
         body["error"]["code"].as_str().unwrap_or_default().to_owned()
     }
 }
 
-pub async fn read<B>(response: Response<B>) -> Answer
+pub(crate) async fn read<B>(response: Response<B>) -> Answer
 where
     B: Body<Data = bytes::Bytes>,
     B::Error: std::fmt::Debug,

@@ -13,7 +13,7 @@ numbers. Names and numbers are never changed or reused.
 ";
 
 /// Compares the page with the table, or writes it anew where `TENANTKIT_BLESS` is set.
-pub fn check(page: &Path) {
+pub(crate) fn check(page: &Path) {
     let present = std::fs::read_to_string(page).unwrap_or_default();
     let fresh = render(&explanations(&present));
     if std::env::var_os("TENANTKIT_BLESS").is_some() {

@@ -1,7 +1,7 @@
 //! The promises INV-01 to INV-64: which have a test with their number in its name, and what the others wait for.
 
 /// Promises that the engine keeps by itself, and so are tested here.
-pub const WITHIN_REACH: &[(u8, &str)] = &[
+pub(crate) const WITHIN_REACH: &[(u8, &str)] = &[
     (1, "an allow implies an active key that was presented whole"),
     (2, "any changed byte is refused"),
     (3, "parse and format are inverse on the exact grammar"),
@@ -43,7 +43,7 @@ pub const WITHIN_REACH: &[(u8, &str)] = &[
 ];
 
 /// Promises of parts that are not there yet.
-pub const WAITING: &[(u8, &str)] = &[
+pub(crate) const WAITING: &[(u8, &str)] = &[
     (21, "the parsed log of statements"),
     (23, "cursors and exports of the admin server"),
     (24, "the endpoints of the admin server"),
@@ -73,7 +73,7 @@ pub const WAITING: &[(u8, &str)] = &[
 ];
 
 /// The promises that the tests of a file are called after: each `inv_NN` in the name of a function.
-pub fn numbers_in_test_names(text: &str) -> Vec<u8> {
+pub(crate) fn numbers_in_test_names(text: &str) -> Vec<u8> {
     let mut numbers = Vec::new();
     for line in text.lines() {
         let Some((_, signature)) = line.split_once("fn ") else { continue };

@@ -1,7 +1,7 @@
 //! The rows that the vectors are held against, and where those without a vector are tested.
 
 /// Every row: of the truth table, of the four products, of what was decided, and of the needs beyond.
-pub fn all() -> Vec<String> {
+pub(crate) fn all() -> Vec<String> {
     let tables = [("T", 64), ("X", 16), ("RS", 32), ("MS", 44), ("RT", 40), ("AM", 26), ("A", 46), ("N", 15)];
     tables
         .into_iter()
@@ -10,13 +10,13 @@ pub fn all() -> Vec<String> {
 }
 
 /// Whether a name is one of a promise (`INV-04`), a ledger invariant (`I7`) or a class of bugs (`B12`).
-pub fn is_promise(name: &str) -> bool {
+pub(crate) fn is_promise(name: &str) -> bool {
     let number = name.strip_prefix("INV-").or(name.strip_prefix('I')).or(name.strip_prefix('B'));
     number.and_then(|number| number.parse::<u8>().ok()).is_some_and(|number| (1..=64).contains(&number))
 }
 
 /// Where a row is tested that no vector can reach: another program, a page, a time that is still to come.
-pub fn elsewhere(row: &str) -> Option<&'static str> {
+pub(crate) fn elsewhere(row: &str) -> Option<&'static str> {
     const MCP: &str = "the MCP guard's own tests";
     const CLI: &str = "the tests of the command line";
     const SERVER: &str = "the admin server, which is still to come";

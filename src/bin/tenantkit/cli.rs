@@ -3,7 +3,7 @@
 use crate::commands;
 use crate::output::Format;
 use clap::builder::Styles;
-use clap::{Args, Command, CommandFactory, Parser, Subcommand};
+use clap::{ArgAction, Args, Command, CommandFactory, Parser, Subcommand};
 use tenantkit::policy::model::CliNames;
 
 /// Examples first: whoever asks for help wants to see how it is written.
@@ -15,15 +15,16 @@ const HELP: &str = "{before-help}{about-with-newline}\n{usage-heading} {usage}\n
     name = "tenantkit",
     version,
     disable_help_subcommand = true,
+    disable_help_flag = true,
+    disable_version_flag = true,
     arg_required_else_help = true,
-    infer_subcommands = false,
     before_help = "Examples:
-  tenantkit demo                                       the whole of it in a second, on a database of its own
-  tenantkit init --name acme                           a policy to start from
-  tenantkit keys create --name ci > ci.key             a key; its text is shown once, on stdout
-  tenantkit check request --key ci.key                 is this request allowed? exit 0 or 3
-  tenantkit usage show                                 who has used how much of what
-  tenantkit doctor                                     is everything in order?
+  tenantkit demo                                            see all of it in a second
+  tenantkit init --name acme                                a policy to start from
+  tenantkit keys create --name ci --user ann > ci.key       a key; its text is printed once
+  tenantkit check request --key ci.key                      is this allowed? exit 0 or 3
+  tenantkit usage show                                      who has used how much
+  tenantkit doctor                                          is everything in order?
 ",
     after_help = "Exit status: 0 done or allowed, 1 failed, 2 wrong usage, 3 denied, 130 interrupted."
 )]
@@ -78,6 +79,12 @@ pub(crate) struct Global {
     /// Print data and errors only
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
+    /// Print help
+    #[arg(long, short, global = true, action = ArgAction::HelpShort)]
+    help: Option<bool>,
+    /// Print the version
+    #[arg(long, short = 'V', action = ArgAction::Version)]
+    version: Option<bool>,
 }
 
 /// The commands.
@@ -139,6 +146,13 @@ fn shaped(mut command: Command, names: &CliNames) -> Command {
     if let Some(examples) = command.get_before_help() {
         let examples = examples.to_string().replace("tenantkit ", &format!("{} ", names.program));
         command = command.before_help(examples);
+    }
+    // One form of help, with the further paragraphs of a command below its options.
+    if let Some(more) = command
+        .get_long_about()
+        .and_then(|about| about.to_string().split_once("\n\n").map(|(_, more)| more.to_owned()))
+    {
+        command = command.after_help(more);
     }
     let children: Vec<String> = command.get_subcommands().map(|child| child.get_name().to_owned()).collect();
     for child in children {

@@ -81,7 +81,8 @@ impl Context {
 
     /// Who acts: whoever may open the database is its operator.
     pub(crate) fn caller(&self) -> Caller {
-        let login = || variable("USER").or_else(|| variable("LOGNAME")).unwrap_or_else(|| "operator".to_owned());
+        let login =
+            || variable("USER").or_else(|| variable("LOGNAME")).unwrap_or_else(|| "operator".to_owned());
         let mut caller = Caller::admin(self.global.actor.clone().unwrap_or_else(login));
         if let Some(id) = &self.global.operation_id {
             caller = caller.operation_id(id.as_str());
@@ -139,8 +140,12 @@ impl Context {
         let shows_again = |kind: &tenantkit::policy::Kind| kind.reveal != tenantkit::policy::Reveal::Never;
         if key.is_none() && self.policy()?.kinds().iter().any(shows_again) {
             let name = secrets::SEAL_KEY;
-            let message = format!("this policy has kinds whose keys can be shown again; set `{name}_FILE` to a file with the key that seals them");
-            let fix = format!("a new one: `(printf 1:; openssl rand -hex 32) > seal.key; chmod 600 seal.key; export {name}_FILE=seal.key`");
+            let message = format!(
+                "this policy has kinds whose keys can be shown again; set `{name}_FILE` to a file with the key that seals them"
+            );
+            let fix = format!(
+                "a new one: `(printf 1:; openssl rand -hex 32) > seal.key; chmod 600 seal.key; export {name}_FILE=seal.key`"
+            );
             return Err(Failure::new("configuration_invalid", message).fix(fix));
         }
         Ok(key)
@@ -161,7 +166,10 @@ impl Context {
             }
             StoreName::Sqlite(path) if !is_dry => path,
             StoreName::Sqlite(_) | StoreName::Memory => {
-                return Ok((Arc::new(MemoryRecords::new()), Arc::new(MemoryUsage::with_clock(Arc::new(SystemClock)))));
+                return Ok((
+                    Arc::new(MemoryRecords::new()),
+                    Arc::new(MemoryUsage::with_clock(Arc::new(SystemClock))),
+                ));
             }
         };
         let store = SqliteStore::open(path, SqliteOptions::default()).map_err(tenantkit::Error::from)?;
@@ -176,7 +184,8 @@ impl Context {
         match self.global.store.split_once(':') {
             Some(("sqlite", path)) if !path.is_empty() => Ok(StoreName::Sqlite(PathBuf::from(path))),
             Some(("memory", "")) => Ok(StoreName::Memory),
-            _ => Err(Failure::usage("`--store` is neither `sqlite:PATH` nor `memory:`").code("configuration_invalid")),
+            _ => Err(Failure::usage("`--store` is neither `sqlite:PATH` nor `memory:`")
+                .code("configuration_invalid")),
         }
     }
 }

@@ -1,17 +1,17 @@
 //! Records that are read and never written: with `--dry-run` the engine does all its work on them, so what it says of a
 //! change is what it would say, and then the change is dropped.
 
+use std::sync::Arc;
 use tenantkit::Timestamp;
 use tenantkit::audit::{AuditDraft, AuditEntry, ChainHead};
 use tenantkit::domain::VerifiedDomain;
 use tenantkit::key::digest::KeyDigest;
 use tenantkit::key::id::KeyId;
 use tenantkit::store::{
-    Applied, Change, Changes, CheckLine, Freshness, Generation, KeyPage, KeyQuery, OperationRecord, RecordStore, StoreError,
-    StoredKey, TenantCount, TenantKey, TenantPage, TenantQuery, TenantRecord, Touch,
+    Applied, Change, Changes, CheckLine, Freshness, Generation, KeyPage, KeyQuery, OperationRecord,
+    RecordStore, StoreError, StoredKey, TenantCount, TenantKey, TenantPage, TenantQuery, TenantRecord, Touch,
 };
 use tenantkit::tenant::id::AccountId;
-use std::sync::Arc;
 
 /// A store whose writes end here.
 pub(crate) struct DryRecords {
@@ -49,7 +49,12 @@ impl RecordStore for DryRecords {
         self.inner.tenants(query)
     }
 
-    fn tenant_count(&self, account: &AccountId, environment: &str, what: TenantCount<'_>) -> Result<u64, StoreError> {
+    fn tenant_count(
+        &self,
+        account: &AccountId,
+        environment: &str,
+        what: TenantCount<'_>,
+    ) -> Result<u64, StoreError> {
         self.inner.tenant_count(account, environment, what)
     }
 
@@ -69,7 +74,12 @@ impl RecordStore for DryRecords {
         Ok(Applied::Done(Generation::default()))
     }
 
-    fn operation(&self, account: &AccountId, id: &str, now: Timestamp) -> Result<Option<OperationRecord>, StoreError> {
+    fn operation(
+        &self,
+        account: &AccountId,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Option<OperationRecord>, StoreError> {
         self.inner.operation(account, id, now)
     }
 

@@ -43,7 +43,15 @@ impl Failure {
     /// A failure with a code of the program's own.
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { exit: Exit::Failed, code, message, fields: Vec::new(), cause: None, fix: None, is_silent: false }
+        Self {
+            exit: Exit::Failed,
+            code,
+            message,
+            fields: Vec::new(),
+            cause: None,
+            fix: None,
+            is_silent: false,
+        }
     }
 
     /// A command line, or an input it names, that can't be used: exit status 2.
@@ -160,7 +168,8 @@ impl std::fmt::Display for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let is_refusal = matches!(error.kind(), ErrorKind::Refused | ErrorKind::NotFound | ErrorKind::Conflict);
+        let is_refusal =
+            matches!(error.kind(), ErrorKind::Refused | ErrorKind::NotFound | ErrorKind::Conflict);
         let code = if is_refusal { error.code().name() } else { code_of_kind(error.kind()) };
         let message = words(&error);
         // Whoever runs this program is the operator: what the store said is for them. The faults of a policy are told
@@ -200,15 +209,26 @@ pub(crate) fn remedy(code: &str, names: &CliNames) -> Option<String> {
     let CliNames { program, key_env, org_env, org_flag, .. } = names;
     Some(match Code::from_name(code) {
         Some(Code::OrgMismatch | Code::OrgNotAllowed | Code::OrgRequired | Code::OrgUnexpected) => {
-            format!("name the right org with `{org_flag} ID` for this command, or set `{org_env}` for all of them")
+            format!(
+                "name the right org with `{org_flag} ID` for this command, or set `{org_env}` for all of them"
+            )
         }
-        Some(Code::UserRequired | Code::UserMismatch | Code::UserNotAllowed) => "name the right user with `--user ID`".to_owned(),
+        Some(Code::UserRequired | Code::UserMismatch | Code::UserNotAllowed) => {
+            "name the right user with `--user ID`".to_owned()
+        }
+        Some(Code::BindingInvalid) => {
+            format!(
+                "`{org_flag} ID` and `--user ID` name whom the key is for; `{program} keys options` shows the presets"
+            )
+        }
         Some(Code::MissingCredential) => format!("set `{key_env}`, or give the key on stdin with `--key -`"),
         Some(Code::InvalidKey | Code::KeyExpired) => {
             format!("`{program} keys list --all` shows which keys there are and how they stand")
         }
         Some(Code::KeyNotFound) => {
-            format!("`{program} keys list --all` shows the keys of the account; `--account` names another one")
+            format!(
+                "`{program} keys list --all` shows the keys of the account; `--account` names another one"
+            )
         }
         Some(Code::UnknownPlan | Code::UnknownRole | Code::UnknownPermission) => {
             format!("`{program} keys options` shows what may be chosen")
@@ -220,10 +240,16 @@ pub(crate) fn remedy(code: &str, names: &CliNames) -> Option<String> {
             format!("`{program} tenants resume` puts it into use again")
         }
         Some(Code::TenantDeleted) => format!("`{program} tenants release` frees the id"),
-        Some(Code::RotationInProgress) => format!("`{program} keys cancel-rotation ID` ends the one that is running"),
-        Some(Code::VersionConflict) => format!("read it again with `{program} keys get ID` and repeat the change"),
+        Some(Code::RotationInProgress) => {
+            format!("`{program} keys cancel-rotation ID` ends the one that is running")
+        }
+        Some(Code::VersionConflict) => {
+            format!("read it again with `{program} keys get ID` and repeat the change")
+        }
         Some(Code::OperationConflict) => "give another `--operation-id`".to_owned(),
-        Some(Code::UsageLimitReached) => format!("`{program} keys update ID --plan PLAN` changes the plan; the count stays"),
+        Some(Code::UsageLimitReached) => {
+            format!("`{program} keys update ID --plan PLAN` changes the plan; the count stays")
+        }
         Some(Code::DomainNotVerified) => "verify the domain in the host first".to_owned(),
         _ => match code {
             "policy_invalid" => format!("mend the file; `{program} policy check FILE` checks it"),
@@ -253,12 +279,16 @@ mod tests {
 
     #[test]
     fn a_refusal_keeps_its_code_and_its_fields() {
-        let error = Error::refused(Code::UnknownRole).with_fields(vec![FieldError::new("role", "is not one of `viewer`")]);
+        let error = Error::refused(Code::UnknownRole)
+            .with_fields(vec![FieldError::new("role", "is not one of `viewer`")]);
         let failure = Failure::from(error);
         assert_eq!((failure.code, failure.exit), ("unknown_role", Exit::Failed));
         let json = failure.json(Some("do this"));
         assert_eq!(json["error"]["fields"][0]["field"], "role");
-        assert_eq!(failure.text(None), "error: there is no such role, or keys may not hold it\n  `role` is not one of `viewer`\n");
+        assert_eq!(
+            failure.text(None),
+            "error: there is no such role, or keys may not hold it\n  `role` is not one of `viewer`\n"
+        );
     }
 
     #[test]

@@ -20,16 +20,20 @@ pub(crate) struct Early {
 
 impl Early {
     pub(crate) fn read(arguments: &[OsString]) -> Self {
-        let arguments: Vec<&str> = arguments.iter().skip(1).filter_map(|argument| argument.to_str()).collect();
-        let named = value_of(&arguments, "--policy").map(str::to_owned).or_else(|| variable("TENANTKIT_POLICY"));
-        let policy = named.map_or_else(|| Ok(Policy::builtin()), |path| Policy::from_file(PathBuf::from(path)));
+        let arguments: Vec<&str> =
+            arguments.iter().skip(1).filter_map(|argument| argument.to_str()).collect();
+        let named =
+            value_of(&arguments, "--policy").map(str::to_owned).or_else(|| variable("TENANTKIT_POLICY"));
+        let policy =
+            named.map_or_else(|| Ok(Policy::builtin()), |path| Policy::from_file(PathBuf::from(path)));
         let format = match value_of(&arguments, "--output") {
             Some("jsonl") => Format::Jsonl,
             Some("json") => Format::Json,
             _ if options(&arguments).any(|argument| *argument == "--json") => Format::Json,
             _ => Format::Table,
         };
-        let names = policy.as_ref().map_or_else(|_| Policy::builtin().cli().clone(), |policy| policy.cli().clone());
+        let names =
+            policy.as_ref().map_or_else(|_| Policy::builtin().cli().clone(), |policy| policy.cli().clone());
         Self { policy, format, names }
     }
 
@@ -43,7 +47,10 @@ impl Early {
         for (place, argument) in arguments.iter().enumerate().skip(1) {
             let argument = argument.to_string_lossy();
             let words = argument.split(|c: char| !c.is_ascii_alphanumeric() && !"_-+/.".contains(c));
-            if words.into_iter().any(|word| policies.iter().flatten().any(|policy| looks_like_key(policy, word))) {
+            if words
+                .into_iter()
+                .any(|word| policies.iter().flatten().any(|policy| looks_like_key(policy, word)))
+            {
                 let message = format!(
                     "argument {place} holds an API key, which is now in the shell's history and was seen by whoever lists \
                      processes; nothing was done"
@@ -62,7 +69,8 @@ impl Early {
 /// Whether a word is a key of the policy, or so much of one that it gives away more than listings show.
 fn looks_like_key(policy: &Policy, word: &str) -> bool {
     let bytes = word.as_bytes();
-    let is_part = |prefix: &str, length: usize| word.starts_with(prefix) && word.len() * 2 > length + prefix.len();
+    let is_part =
+        |prefix: &str, length: usize| word.starts_with(prefix) && word.len() * 2 > length + prefix.len();
     policy.formats().parse(bytes).is_ok()
         || policy.formats().iter().any(|(format, _, _)| is_part(format.prefix(), format.key_length()))
 }
@@ -130,7 +138,14 @@ mod tests {
 
     #[test]
     fn what_is_no_key_passes() {
-        let words = arguments(&["keys", "get", "key_01jz8m0c4qf9r8x7s6t5v4w3y2", "--name", "tk_live_server", "tk_live_0123abcd"]);
+        let words = arguments(&[
+            "keys",
+            "get",
+            "key_01jz8m0c4qf9r8x7s6t5v4w3y2",
+            "--name",
+            "tk_live_server",
+            "tk_live_0123abcd",
+        ]);
         assert!(Early::read(&words).refuse_keys(&words).is_ok());
     }
 }

@@ -13,7 +13,9 @@ pub(crate) fn confirm(question: &str) -> Result<(), Failure> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() || !std::io::stderr().is_terminal() {
         let message = format!("{question} There is no terminal to ask on; nothing was changed");
-        return Err(Failure::usage(message).code("confirmation_needed").fix("add `--yes` to go ahead without being asked"));
+        return Err(Failure::usage(message)
+            .code("confirmation_needed")
+            .fix("add `--yes` to go ahead without being asked"));
     }
     say(&format!("{question} [y/N] "));
     let mut answer = String::new();

@@ -38,7 +38,9 @@ pub(crate) fn api_key(source: Option<&str>, key_env: &str) -> Result<Option<ApiK
     let name = format!("{key_env}=");
     let lines = text.lines().filter_map(|line| line.trim_start().strip_prefix("export ").or(Some(line)));
     // A `.env` file has the key behind the variable's name.
-    let line = lines.clone().find_map(|line| line.trim_start().strip_prefix(name.as_str()).map(|rest| rest.trim_matches(['"', '\''])));
+    let line = lines.clone().find_map(|line| {
+        line.trim_start().strip_prefix(name.as_str()).map(|rest| rest.trim_matches(['"', '\'']))
+    });
     let line = line.or_else(|| text.lines().next()).unwrap_or_default();
     if line.is_empty() {
         return Err(Failure::usage("there is no key where one was to be read").code("missing_credential"));
@@ -60,7 +62,8 @@ pub(crate) fn digester(policy: &Policy) -> Result<Option<Digester>, Failure> {
         return Ok(None);
     }
     let Some(text) = from_variables(PEPPER)? else {
-        let message = format!("this policy digests keys with a pepper; set `{PEPPER}_FILE` to a file that holds it");
+        let message =
+            format!("this policy digests keys with a pepper; set `{PEPPER}_FILE` to a file that holds it");
         return Err(Failure::new("configuration_invalid", message).fix(format!(
             "a new one: `(printf 1:; openssl rand -hex 32) > pepper; chmod 600 pepper; export {PEPPER}_FILE=pepper`"
         )));
@@ -85,7 +88,8 @@ pub(crate) fn seal_key() -> Result<Option<SealKey>, Failure> {
     let Some(text) = from_variables(SEAL_KEY)? else { return Ok(None) };
     let mut sealing: Option<SealKey> = None;
     for (number, secret) in numbered(&text, SEAL_KEY)? {
-        let secret: [u8; 32] = secret.as_slice().try_into().map_err(|_| Failure::from(malformed(SEAL_KEY)))?;
+        let secret: [u8; 32] =
+            secret.as_slice().try_into().map_err(|_| Failure::from(malformed(SEAL_KEY)))?;
         sealing = Some(match sealing {
             None => SealKey::new(number, secret),
             Some(sealing) => sealing.also_opens(number, secret)?,
@@ -113,7 +117,8 @@ fn from_variables(name: &str) -> Result<Option<Zeroizing<String>>, Failure> {
     let file_variable = format!("{name}_FILE");
     match (variable(name), variable(&file_variable)) {
         (Some(_), Some(_)) => {
-            Err(Failure::usage(format!("both `{name}` and `{file_variable}` are set; set one of them")).code("configuration_invalid"))
+            Err(Failure::usage(format!("both `{name}` and `{file_variable}` are set; set one of them"))
+                .code("configuration_invalid"))
         }
         (Some(value), None) => Ok(Some(Zeroizing::new(value))),
         (None, Some(path)) => read_file(Path::new(&path)).map(Some),
@@ -123,7 +128,8 @@ fn from_variables(name: &str) -> Result<Option<Zeroizing<String>>, Failure> {
 
 /// Secrets as `NUMBER:HEX`, separated by commas or line ends; the first is the one in use.
 fn numbered(text: &str, name: &str) -> Result<Vec<(u32, Zeroizing<Vec<u8>>)>, Failure> {
-    let entries = text.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty() && !entry.starts_with('#'));
+    let entries =
+        text.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty() && !entry.starts_with('#'));
     let read = |entry: &str| {
         let (number, hex) = entry.split_once(':')?;
         let secret = data_encoding::HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok()?;
@@ -133,7 +139,8 @@ fn numbered(text: &str, name: &str) -> Result<Vec<(u32, Zeroizing<Vec<u8>>)>, Fa
 }
 
 fn malformed(name: &str) -> Error {
-    let text = format!("`{name}` holds entries `NUMBER:HEX` with at least 64 hex digits, the one in use first");
+    let text =
+        format!("`{name}` holds entries `NUMBER:HEX` with at least 64 hex digits, the one in use first");
     Error::new(tenantkit::ErrorKind::InvalidArgument, text)
 }
 
@@ -144,7 +151,8 @@ fn read_stdin() -> Result<Zeroizing<String>, Failure> {
 
 /// Reads a file with secrets, and says so where others can read it too.
 fn read_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    let unreadable = |e: std::io::Error| Failure::file("can't read", path, &e).exit(crate::failure::Exit::Usage);
+    let unreadable =
+        |e: std::io::Error| Failure::file("can't read", path, &e).exit(crate::failure::Exit::Usage);
     let file = std::fs::File::open(path).map_err(unreadable)?;
     #[cfg(unix)]
     {
@@ -172,7 +180,10 @@ mod tests {
     fn configured_secrets_have_numbers() {
         let text = format!("# the one in use\n2:{}\n1:{}\n", "ab".repeat(32), "CD".repeat(32));
         let secrets = numbered(&text, "X").unwrap();
-        assert_eq!(secrets.iter().map(|(number, secret)| (*number, secret.len())).collect::<Vec<_>>(), [(2, 32), (1, 32)]);
+        assert_eq!(
+            secrets.iter().map(|(number, secret)| (*number, secret.len())).collect::<Vec<_>>(),
+            [(2, 32), (1, 32)]
+        );
         for wrong in ["abcd", "x:abcd", "1:xyz", "1:abc"] {
             let failure = format!("{:?}", numbered(wrong, "X").unwrap_err());
             assert!(!failure.contains(wrong), "{failure}");

@@ -1,6 +1,6 @@
 //! Bodies: the inner one or ours, and one that was read beforehand.
 
-use super::events::{Edit, EditedBody, Form};
+use super::events::{Edit, EditedBody, Form, TooLong};
 use crate::http::HttpResponse;
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
@@ -35,8 +35,8 @@ impl<B> GuardBody<B> {
     }
 
     /// What the service sends, edited on its way.
-    pub(super) fn edited(body: B, form: Form, edit: Edit) -> Self {
-        Self { kind: Kind::Edited { body: EditedBody::new(body, form, edit) } }
+    pub(super) fn edited(body: B, form: Form, edit: Edit, too_long: TooLong) -> Self {
+        Self { kind: Kind::Edited { body: EditedBody::new(body, form, edit, too_long) } }
     }
 
     /// What the guard says.

@@ -9,8 +9,17 @@ use serde_json::Value;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-/// The longest document or event that is looked into, in bytes. A longer one ends the answer.
+/// The longest document or event that is looked into, in bytes.
 const EVENT_MAX: usize = 16 << 20;
+
+/// What happens to an answer with a longer one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TooLong {
+    /// It goes on without being looked into.
+    Pass,
+    /// It ends there, since what has to be changed cannot be.
+    End,
+}
 
 /// How an answer holds its JSON-RPC messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,15 +55,18 @@ pin_project! {
         body: B,
         form: Form,
         edit: Edit,
+        too_long: TooLong,
         buffer: BytesMut,
         trailers: Option<HeaderMap>,
         ended: bool,
+        passes: bool,
     }
 }
 
 impl<B> EditedBody<B> {
-    pub(super) fn new(body: B, form: Form, edit: Edit) -> Self {
-        Self { body, form, edit, buffer: BytesMut::new(), trailers: None, ended: false }
+    pub(super) fn new(body: B, form: Form, edit: Edit, too_long: TooLong) -> Self {
+        let buffer = BytesMut::new();
+        Self { body, form, edit, too_long, buffer, trailers: None, ended: false, passes: false }
     }
 }
 
@@ -68,6 +80,9 @@ impl<B: Body<Data = Bytes>> Body for EditedBody<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let mut this = self.project();
         loop {
+            if *this.passes && !this.buffer.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(this.buffer.split().freeze()))));
+            }
             if let Some(part) = next_part(this.buffer, *this.form, *this.ended) {
                 return Poll::Ready(Some(Ok(Frame::data(edited(&part, *this.form, this.edit)))));
             }
@@ -83,8 +98,13 @@ impl<B: Body<Data = Bytes>> Body for EditedBody<B> {
                 },
             }
             if this.buffer.len() > EVENT_MAX {
-                this.buffer.clear();
-                *this.ended = true;
+                match this.too_long {
+                    TooLong::Pass => *this.passes = true,
+                    TooLong::End => {
+                        this.buffer.clear();
+                        *this.ended = true;
+                    }
+                }
             }
         }
     }
@@ -176,8 +196,12 @@ mod tests {
     }
 
     fn run(form: Form, pieces: &[&str]) -> Vec<String> {
+        run_to(form, pieces, TooLong::End)
+    }
+
+    fn run_to(form: Form, pieces: &[&str], too_long: TooLong) -> Vec<String> {
         let frames = pieces.iter().map(|piece| Frame::data(Bytes::copy_from_slice(piece.as_bytes())));
-        let mut body = Box::pin(EditedBody::new(Pieces(frames.collect()), form, raise()));
+        let mut body = Box::pin(EditedBody::new(Pieces(frames.collect()), form, raise(), too_long));
         let mut out = Vec::new();
         let mut context = Context::from_waker(Waker::noop());
         while let Poll::Ready(Some(Ok(frame))) = body.as_mut().poll_frame(&mut context) {
@@ -222,7 +246,7 @@ mod tests {
         let mut trailers = HeaderMap::new();
         trailers.insert("x", "y".parse().unwrap());
         let frames = [Frame::data(Bytes::from("{\"n\":1}")), Frame::trailers(trailers.clone())];
-        let mut body = Box::pin(EditedBody::new(Pieces(frames.into()), Form::Json, raise()));
+        let mut body = Box::pin(EditedBody::new(Pieces(frames.into()), Form::Json, raise(), TooLong::End));
         let mut context = Context::from_waker(Waker::noop());
         let mut next = || body.as_mut().poll_frame(&mut context);
         assert!(matches!(next(), Poll::Ready(Some(Ok(frame))) if frame.data_ref().unwrap() == "{\"n\":2}"));
@@ -230,7 +254,9 @@ mod tests {
         assert!(matches!(next(), Poll::Ready(None)));
 
         let huge = " ".repeat(EVENT_MAX / 2 + 1);
-        assert!(run(Form::Json, &[&huge, &huge, "{\"n\":1}"]).is_empty());
+        let pieces = [&*huge, &huge, "{\"n\":1}"];
+        assert!(run(Form::Json, &pieces).is_empty());
+        assert_eq!(run_to(Form::Json, &pieces, TooLong::Pass).concat(), pieces.concat());
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! [`GuardLayer`]: one judgement per request.
 
+use super::admission::Admission;
 use super::body::{GuardBody, add_headers};
 use super::facts::Facts;
 use super::handler::HandlerGuard;
 use super::runtime::{BoxFuture, Runtime};
-use super::settings::{Settings, admit, granted, refuse, strip_identity};
-use crate::authority::Authority;
+use super::settings::{Settings, refuse, strip_identity};
+use crate::authority::{Authority, Person};
 use crate::code::Code;
 use crate::http::{HttpResponse, code_response, cors, route};
 use crate::policy::Policy;
@@ -92,8 +93,21 @@ impl GuardLayer {
         self
     }
 
+    /// How to sign in a person by a `Bearer` value that is no key, where the policy has `bearer_other = "human"`. The
+    /// person is judged by the same rules as a key, and stands in the request's extensions; a token that means nobody
+    /// gets 401. Without this such a value is as if absent.
+    #[must_use]
+    pub fn people<F>(mut self, sign_in: impl Fn(String) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Option<Person>> + Send + 'static,
+    {
+        self.settings.people = Some(Arc::new(move |token| Box::pin(sign_in(token))));
+        self
+    }
+
     /// Takes `Idempotency-Key` as the operation id, so that a retry is charged once. Only for services that do not do the
     /// work again for the same id, or see [`Grant::replayed`](crate::decision::Grant::replayed): a retry is not paid for.
+    /// A call with such an id is charged when it is let in, also where the policy counts on success.
     #[must_use]
     pub fn idempotency_keys(mut self) -> Self {
         self.settings.takes_operation_ids = true;
@@ -148,18 +162,21 @@ where
             };
             let handler = HandlerGuard::new(&layer);
             if let Some((operation, facts)) = planned {
-                let readable = cors::answer_headers(&policy, &operation);
-                let decided = settings.judge(&facts, &operation).await;
-                let grant = match granted(&policy, decided, facts.request_id()) {
-                    Ok(grant) => Arc::new(grant),
-                    Err(answer) => return Ok(with_headers(refuse(answer), readable.iter().copied())),
-                };
-                settings.delay(&grant).await;
-                handler.note(&policy, &operation, &grant);
-                admit(&mut parts, &grant, facts.request_id());
+                match Admission::find(settings, &policy, &facts, &operation).await {
+                    Ok(admission) => {
+                        settings.delay(&admission.grant).await;
+                        admission.put_into(&mut parts, facts.request_id());
+                        handler.note(&policy, &operation, admission);
+                    }
+                    Err(answer) => {
+                        let readable = cors::answer_headers(&policy, &operation);
+                        return Ok(with_headers(refuse(answer), readable.iter().copied()));
+                    }
+                }
             }
             parts.extensions.insert(handler.clone());
             let response = inner.call(Request::from_parts(parts, body)).await?;
+            handler.settle(response.status()).await;
             let response = response.map(GuardBody::inner);
             Ok(with_headers(response, handler.take_headers()))
         })

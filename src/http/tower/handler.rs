@@ -1,11 +1,13 @@
 //! Judging behind the guard: for handlers that name their operation themselves.
 
+use super::admission::Admission;
 use super::facts::Facts;
 use super::guard::GuardLayer;
-use super::settings::{admit, granted};
+use super::settle::{Outcome, Settlement};
 use crate::decision::Grant;
 use crate::http::{HttpResponse, cors, grant_response};
 use crate::policy::Policy;
+use http::StatusCode;
 use http::request::Parts;
 use parking_lot::Mutex;
 use std::borrow::Cow;
@@ -22,6 +24,8 @@ pub struct HandlerGuard {
 #[derive(Default)]
 struct Notes {
     judged: Vec<(Arc<str>, Arc<Grant>)>,
+    /// Units that count only if the call succeeds. Dropped with the request, they are given back.
+    settlements: Vec<Settlement>,
     /// What the answer takes on.
     headers: Vec<(Cow<'static, str>, String)>,
 }
@@ -53,22 +57,33 @@ impl HandlerGuard {
         let mut facts = Facts::of_parts(parts, settings);
         facts.set_placeholders(&policy, operation, placeholders);
         let facts = Arc::new(facts);
-        let decided = settings.judge(&facts, operation).await;
-        let grant = Arc::new(granted(&policy, decided, facts.request_id())?);
-        settings.delay(&grant).await;
-        self.note(&policy, operation, &grant);
-        admit(parts, &grant, facts.request_id());
-        Ok(grant)
+        let admission = Admission::find(settings, &policy, &facts, operation).await?;
+        settings.delay(&admission.grant).await;
+        admission.put_into(parts, facts.request_id());
+        Ok(self.note(&policy, operation, admission))
     }
 
     /// Remembers an allowed operation.
-    pub(super) fn note(&self, policy: &Policy, operation: &str, grant: &Arc<Grant>) {
-        let mut headers = grant_response(policy, grant).headers;
+    pub(super) fn note(&self, policy: &Policy, operation: &str, admission: Admission) -> Arc<Grant> {
+        let Admission { grant, settlement, .. } = admission;
+        let mut headers = grant_response(policy, &grant).headers;
         let readable = cors::answer_headers(policy, operation);
         headers.extend(readable.iter().map(|(name, value)| (Cow::Borrowed(*name), (*value).to_owned())));
         let mut notes = self.notes.lock();
-        notes.judged.push((operation.into(), Arc::clone(grant)));
+        notes.judged.push((operation.into(), Arc::clone(&grant)));
+        notes.settlements.extend(settlement);
         notes.headers = headers;
+        grant
+    }
+
+    /// Settles what is held: a call counts if its answer is no error.
+    pub(super) async fn settle(&self, status: StatusCode) {
+        let is_error = status.is_client_error() || status.is_server_error();
+        let outcome = if is_error { Outcome::GivenBack } else { Outcome::Counts };
+        let settlements = std::mem::take(&mut self.notes.lock().settlements);
+        for settlement in settlements {
+            settlement.settle(outcome).await;
+        }
     }
 
     /// What the answer takes on, once.

@@ -1,27 +1,30 @@
 //! How the MCP guard judges: which message, in which era, on which session, as which operation.
 
 use super::body::{GuardBody, ReadError, read};
-use super::events::{Edit, Form};
+use super::events::{Edit, Form, TooLong};
 use super::facts::Facts;
 use super::mcp::McpLayer;
-use super::runtime::offload;
-use super::settings::{finish_with, granted};
+use super::settings::{Verdict, failed, finish_with};
+use super::settle::{Outcome, Settlement};
+use crate::authority::Authority;
 use crate::code::Code;
-use crate::decision::{Decision, Grant};
+use crate::decision::Grant;
 use crate::error::Error;
 use crate::http::mcp::answer;
 use crate::http::mcp::call::{self, McpCall};
 use crate::http::mcp::headers::{self, Era};
 use crate::http::mcp::listing::{self, Visible};
 use crate::http::mcp::message::{BODY_MAX, Message, MessageError, MessageKind};
-use crate::http::{HttpResponse, code_response, error_response, route};
+use crate::http::{HttpResponse, code_response, denial_response, error_response, route};
 use crate::policy::Policy;
+use crate::policy::knobs::CountOn;
 use crate::policy::model::Operation;
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 use http::{HeaderMap, Method, Response};
 use http_body::Body;
+use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -48,6 +51,8 @@ enum Purpose {
     End(String),
     /// It is a list, by this method, of which the caller may see a part.
     List(&'static str, Visible),
+    /// It says whether the call counts.
+    Settle(Settlement, CountOn),
 }
 
 /// What judging one POST needs.
@@ -57,6 +62,9 @@ struct Post<'a> {
     message: Message,
     session_id: Option<String>,
 }
+
+/// A grant, and what is still to be settled with the policy's word on what counts.
+type Judged = (Arc<Grant>, Option<(Settlement, CountOn)>);
 
 const LISTS: [&str; 3] = ["tools/list", "prompts/list", "resources/list"];
 
@@ -98,17 +106,14 @@ impl McpLayer {
         // A request that stands alone has no session, whatever its headers say.
         let session_id = session_id(&parts.headers).filter(|_| era == Era::Sessions && !opens);
         let post = Post { policy, facts, message, session_id };
-        let grant = self.judge_message(&post).await?;
-        let purpose = self.purpose(&post, opens && era == Era::Sessions).await?;
+        let (grant, settle) = self.judge_message(&post, era).await?;
+        let purpose = match settle {
+            Some((settlement, count_on)) => Purpose::Settle(settlement, count_on),
+            None => self.purpose(&post, opens && era == Era::Sessions).await?,
+        };
         let in_session = post.session_id.is_some();
         let request_id = post.facts.request_id.clone();
-        Ok(Admitted {
-            grant: Arc::new(grant),
-            body: body.unwrap_or_default(),
-            request_id,
-            in_session,
-            purpose,
-        })
+        Ok(Admitted { grant, body: body.unwrap_or_default(), request_id, in_session, purpose })
     }
 
     /// Judges a request that carries no message: a session's stream is opened, or a session ended.
@@ -128,8 +133,7 @@ impl McpLayer {
             return Err(method_not_allowed());
         }
         let Some(operation) = call::free(policy) else { return Err(not_found(policy, &facts)) };
-        let decided = self.settings.judge(&facts, &operation.name).await;
-        let grant = granted(policy, decided, facts.request_id())?;
+        let grant = self.judge_free(policy, &facts, operation).await?;
         let session_id = session_id(&parts.headers);
         if let Some(id) = &session_id {
             self.check_session(policy, &facts, &grant, id)?;
@@ -140,7 +144,7 @@ impl McpLayer {
             _ => Purpose::Pass,
         };
         let request_id = facts.request_id.clone();
-        Ok(Admitted { grant: Arc::new(grant), body: Bytes::new(), request_id, in_session, purpose })
+        Ok(Admitted { grant, body: Bytes::new(), request_id, in_session, purpose })
     }
 
     /// The server's answer, with what the guard adds and takes away.
@@ -160,10 +164,17 @@ impl McpLayer {
                 }
             }
             (Purpose::End(id), _) if is_success => self.sessions.end(&id),
+            (Purpose::Settle(mut settlement, count_on), form) => match form.filter(|_| is_success) {
+                Some(form) => {
+                    let edit = settle_edit(settlement, count_on);
+                    wrap = Box::new(move |body| GuardBody::edited(body, form, edit, TooLong::Pass));
+                }
+                None => settlement.settle_later(outcome_of(is_success, count_on)),
+            },
             (Purpose::List(method, visible), Some(form)) => {
                 response.headers_mut().remove(CONTENT_LENGTH);
                 let edit = list_edit(Arc::clone(&policy), method, visible);
-                wrap = Box::new(move |body| GuardBody::edited(body, form, edit));
+                wrap = Box::new(move |body| GuardBody::edited(body, form, edit, TooLong::End));
             }
             _ => {}
         }
@@ -171,7 +182,7 @@ impl McpLayer {
     }
 
     /// Judges the caller, then the session, then what costs something: a call on a foreign session is not charged.
-    async fn judge_message(&self, post: &Post<'_>) -> Result<Grant, HttpResponse> {
+    async fn judge_message(&self, post: &Post<'_>, era: Era) -> Result<Judged, HttpResponse> {
         let call = call::find(post.policy, &post.message);
         let (operation, is_charged) = match call {
             McpCall::Charged(operation) => (operation, true),
@@ -180,25 +191,59 @@ impl McpLayer {
         };
         if let (true, Some(id)) = (is_charged, &post.session_id) {
             let Some(free) = call::free(post.policy) else { return Err(not_found(post.policy, &post.facts)) };
-            let caller = self.judge_as(post, free).await?;
+            let (caller, _) = self.judge_as(post, free, false).await?;
             self.check_session(post.policy, &post.facts, &caller, id)?;
         }
-        let grant = self.judge_as(post, operation).await?;
+        // Servers of the stateless protocol may answer that they need input first: such a call is not over, and the
+        // call that follows is charged anew.
+        let hold = is_charged
+            && operation.is_counted()
+            && (era == Era::Stateless || operation.count_on == CountOn::Success);
+        let (grant, settle) = self.judge_as(post, operation, hold).await?;
         if let (false, Some(id)) = (is_charged, &post.session_id) {
             self.check_session(post.policy, &post.facts, &grant, id)?;
         }
         match call {
             McpCall::UnknownTool(_) => Err(answer::unknown_tool(&post.message)),
-            _ => Ok(grant),
+            _ => Ok((grant, settle)),
         }
     }
 
-    async fn judge_as(&self, post: &Post<'_>, operation: &Operation) -> Result<Grant, HttpResponse> {
-        match self.settings.judge(&post.facts, &operation.name).await {
-            Ok(Decision::Deny(denial)) => {
-                Err(answer::denied(post.policy, &denial, &post.message, post.facts.request_id()))
+    async fn judge_as(
+        &self,
+        post: &Post<'_>,
+        operation: &Operation,
+        hold: bool,
+    ) -> Result<Judged, HttpResponse> {
+        let request_id = post.facts.request_id();
+        match self.settings.judge(&post.facts, operation, hold).await {
+            Ok(Verdict::Allowed(grant)) => Ok((grant, None)),
+            Ok(Verdict::Held(reservation)) => {
+                // A closed stream is a call that was cancelled, and stays counted unless only success counts.
+                let otherwise = outcome_of(false, operation.count_on);
+                let grant = reservation.shared_grant();
+                let settlement = Settlement::new(reservation, &self.settings.runtime, otherwise);
+                Ok((grant, Some((settlement, operation.count_on))))
             }
-            decided => granted(post.policy, decided, post.facts.request_id()),
+            Ok(Verdict::Refused(denial)) => {
+                Err(answer::denied(post.policy, &denial, &post.message, request_id))
+            }
+            Err(error) => Err(failed(post.policy, &error, request_id)),
+        }
+    }
+
+    /// Judges a caller where there is no message, or none that can be read.
+    async fn judge_free(
+        &self,
+        policy: &Policy,
+        facts: &Arc<Facts>,
+        operation: &Operation,
+    ) -> Result<Arc<Grant>, HttpResponse> {
+        match self.settings.judge(facts, operation, false).await {
+            Ok(Verdict::Allowed(grant)) => Ok(grant),
+            Ok(Verdict::Held(reservation)) => Ok(reservation.shared_grant()),
+            Ok(Verdict::Refused(denial)) => Err(denial_response(policy, &denial, facts.request_id())),
+            Err(error) => Err(failed(policy, &error, facts.request_id())),
         }
     }
 
@@ -233,25 +278,24 @@ impl McpLayer {
 
     /// What the caller may see, asked where the store may be read.
     async fn visible(&self, post: &Post<'_>) -> Result<Visible, Error> {
-        let authority = self.settings.authority.clone();
-        let (policy, facts) = (Arc::clone(post.policy), Arc::clone(&post.facts));
-        let is_usable = move |operation: &Operation| {
-            match facts.with_request_about(operation, |request| authority.inspect(request)) {
-                Ok(decision) => Ok(listing::is_usable(&decision)),
-                // A list names no resource; whether one is within reach shows when it is named.
-                Err(error) if error.code() == Code::ValidationError => Ok(true),
-                Err(error) => Err(error),
-            }
+        let policy = Arc::clone(post.policy);
+        let ask = move |authority: &Authority, facts: &Facts| {
+            Visible::find(&policy, |operation| {
+                match facts.with_request_about(operation, |request| authority.inspect(request)) {
+                    Ok(decision) => Ok(listing::is_usable(&decision)),
+                    // A list names no resource; whether one is within reach shows when it is named.
+                    Err(error) if error.code() == Code::ValidationError => Ok(true),
+                    Err(error) => Err(error),
+                }
+            })
         };
-        let ask = move || Visible::find(&policy, is_usable);
-        offload(&*self.settings.runtime, ask).await?
+        self.settings.ask(&post.facts, ask).await
     }
 
     /// What is wrong with a message is told only to callers with a good key: a stranger gets the refusal of the key.
     async fn if_known(&self, policy: &Policy, facts: &Arc<Facts>, answer: HttpResponse) -> HttpResponse {
         let Some(operation) = call::free(policy) else { return not_found(policy, facts) };
-        let decided = self.settings.judge(facts, &operation.name).await;
-        granted(policy, decided, facts.request_id()).map_or_else(|refusal| refusal, |_| answer)
+        self.judge_free(policy, facts, operation).await.map_or_else(|refusal| refusal, |_| answer)
     }
 
     /// Tenant parameters in the path are read where the policy routes it.
@@ -261,6 +305,29 @@ impl McpLayer {
             facts.set_route(call);
         }
         facts
+    }
+}
+
+/// Settles by the answer to the call, and changes nothing.
+fn settle_edit(mut settlement: Settlement, count_on: CountOn) -> Edit {
+    Box::new(move |message| {
+        let result = message.get("result");
+        let member = |name: &str| result.and_then(|result| result.get(name));
+        if member("resultType").and_then(Value::as_str) == Some("input_required") {
+            settlement.settle_later(Outcome::GivenBack);
+        } else if result.is_some() || message.get("error").is_some() {
+            let failed = result.is_none() || member("isError") == Some(&Value::Bool(true));
+            settlement.settle_later(outcome_of(!failed, count_on));
+        }
+        false
+    })
+}
+
+/// Whether a call that ended so counts.
+fn outcome_of(is_success: bool, count_on: CountOn) -> Outcome {
+    match count_on {
+        CountOn::Success if !is_success => Outcome::GivenBack,
+        _ => Outcome::Counts,
     }
 }
 

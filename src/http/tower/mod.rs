@@ -5,6 +5,7 @@
 //! [`RequestId`] into the request's extensions, and add the `RateLimit` headers to allowed answers. They work with any tower service, any error type and any async runtime
 //! ([`Runtime`]): what the cache knows is decided at once, and only the rest moves to a thread that may block.
 
+mod admission;
 mod body;
 mod events;
 mod facts;
@@ -14,6 +15,7 @@ mod mcp;
 mod mcp_judge;
 mod runtime;
 mod settings;
+mod settle;
 
 #[cfg(feature = "axum-08")]
 pub(crate) use body::add_headers;

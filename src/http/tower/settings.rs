@@ -3,18 +3,22 @@
 use super::GuardBody;
 use super::body::{add_headers, own_response};
 use super::facts::Facts;
-use super::runtime::{Runtime, offload};
-use crate::authority::Authority;
+use super::runtime::{BoxFuture, Runtime, offload};
+use crate::authority::{Authority, Person, Reservation, Reserved};
 use crate::code::Code;
-use crate::decision::{Decision, Grant};
+use crate::decision::{Decision, Denial, Grant};
 use crate::entropy::{Entropy, OsEntropy};
 use crate::error::Error;
-use crate::http::{HttpResponse, code_response, denial_response, error_response, grant_response};
+use crate::http::{HttpResponse, code_response, error_response, grant_response};
 use crate::policy::Policy;
+use crate::policy::model::Operation;
 use http::{HeaderMap, Response, request::Parts};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// The host's own authentication of people: from a token to a person.
+pub(crate) type SignIn = Arc<dyn Fn(String) -> BoxFuture<Option<Person>> + Send + Sync>;
 
 type FromParts<T> = Arc<dyn Fn(&Parts) -> Option<T> + Send + Sync>;
 
@@ -27,6 +31,7 @@ pub(crate) struct Settings {
     pub(crate) client_ip: Option<FromParts<IpAddr>>,
     pub(crate) request_id: FromParts<String>,
     pub(crate) takes_operation_ids: bool,
+    pub(crate) people: Option<SignIn>,
 }
 
 impl Settings {
@@ -38,19 +43,58 @@ impl Settings {
             client_ip: None,
             request_id: Arc::new(|parts| inbound_request_id(&parts.headers).or_else(new_request_id)),
             takes_operation_ids: false,
+            people: None,
         }
     }
 
-    /// Judges a request as `operation`: from the cache if that will do, else on a thread that may block.
-    pub(crate) async fn judge(&self, facts: &Arc<Facts>, operation: &str) -> Result<Decision, Error> {
-        if let Some(decision) =
-            facts.with_request(operation, |request| self.authority.authorize_cached(request))
+    /// Judges a request as `operation`: from the cache if that will do, else on a thread that may block. With `hold` its
+    /// units are only held until it is known how the call ended.
+    pub(crate) async fn judge(
+        &self,
+        facts: &Arc<Facts>,
+        operation: &Operation,
+        hold: bool,
+    ) -> Result<Verdict, Error> {
+        if !hold
+            && let Some(decision) =
+                facts.with_request(&operation.name, |request| self.authority.authorize_cached(request))
         {
-            return Ok(decision);
+            return Ok(decision.into());
         }
-        let (authority, facts, operation) = (self.authority.clone(), Arc::clone(facts), operation.to_owned());
-        let work = move || facts.with_request(&operation, |request| authority.authorize(request));
-        offload(&*self.runtime, work).await?
+        let (name, max) = (operation.name.clone(), usual_cost(operation));
+        self.ask(facts, move |authority, facts| {
+            facts.with_request(&name, |request| match hold {
+                true => authority.reserve(request, max).map(Verdict::from),
+                false => authority.authorize(request).map(Verdict::from),
+            })
+        })
+        .await
+    }
+
+    /// Judges a request of a person whom the host has signed in.
+    pub(crate) async fn judge_person(
+        &self,
+        facts: &Arc<Facts>,
+        operation: &Operation,
+        person: Person,
+    ) -> Result<Verdict, Error> {
+        let name = operation.name.clone();
+        self.ask(facts, move |authority, facts| {
+            facts
+                .with_request(&name, |request| authority.authorize_person(&person, request))
+                .map(Verdict::from)
+        })
+        .await
+    }
+
+    /// Asks the authority on a thread that may block.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        facts: &Arc<Facts>,
+        question: impl FnOnce(&Authority, &Facts) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (authority, facts) = (self.authority.clone(), Arc::clone(facts));
+        offload(&*self.runtime, move || question(&authority, &facts)).await?
     }
 
     /// Waits as long as the plan's slow mode asks for.
@@ -61,25 +105,49 @@ impl Settings {
     }
 }
 
-/// The grant of an allowed call, or the answer to any other.
-pub(crate) fn granted(
-    policy: &Policy,
-    decided: Result<Decision, Error>,
-    request_id: Option<&str>,
-) -> Result<Grant, HttpResponse> {
-    match decided {
-        Ok(Decision::Allow(grant)) => Ok(grant),
-        Ok(Decision::Deny(denial)) => Err(denial_response(policy, &denial, request_id)),
-        // What the host itself got wrong, such as an operation that the policy does not have, is no fault of the caller.
-        Err(error) if error.code() == Code::ValidationError => {
-            tracing::error!(error = ?error, request_id, "the guard asks what cannot be judged");
-            Err(code_response(policy, Code::StoreUnavailable, None, request_id))
-        }
-        Err(error) => {
-            tracing::warn!(error = ?error, request_id, "a request could not be judged");
-            Err(error_response(policy, &error, request_id))
+/// What became of a request.
+pub(crate) enum Verdict {
+    /// Go ahead; the units are charged.
+    Allowed(Arc<Grant>),
+    /// Go ahead; the units are held.
+    Held(Reservation),
+    /// No.
+    Refused(Box<Denial>),
+}
+
+impl From<Decision> for Verdict {
+    fn from(decision: Decision) -> Self {
+        match decision {
+            Decision::Allow(grant) => Self::Allowed(Arc::new(grant)),
+            Decision::Deny(denial) => Self::Refused(Box::new(denial)),
         }
     }
+}
+
+impl From<Reserved> for Verdict {
+    fn from(reserved: Reserved) -> Self {
+        match reserved {
+            Reserved::Held(reservation) => Self::Held(reservation),
+            Reserved::Denied(denial) => Self::Refused(Box::new(denial)),
+        }
+    }
+}
+
+/// The answer to a request that could not be judged.
+pub(crate) fn failed(policy: &Policy, error: &Error, request_id: Option<&str>) -> HttpResponse {
+    // What the host itself got wrong, such as an operation that the policy does not have, is no fault of the caller.
+    if error.code() == Code::ValidationError {
+        tracing::error!(error = ?error, request_id, "the guard asks what cannot be judged");
+        return code_response(policy, Code::StoreUnavailable, None, request_id);
+    }
+    tracing::warn!(error = ?error, request_id, "a request could not be judged");
+    error_response(policy, error, request_id)
+}
+
+/// Units of the operation's variable meter when the call names none.
+fn usual_cost(operation: &Operation) -> u64 {
+    let variable = operation.variable.and_then(|index| operation.costs.get(usize::from(index)));
+    variable.map_or(0, |cost| cost.units)
 }
 
 /// The id of a request, in the extensions of each that a guard let through: for answers and log lines of the host.

@@ -52,10 +52,7 @@ impl Drop for Settlement {
 
 fn end(reservation: Reservation, outcome: Outcome) {
     let settled = match outcome {
-        Outcome::Counts => {
-            let held = reservation.max();
-            reservation.commit(held)
-        }
+        Outcome::Counts => reservation.commit_all(),
         Outcome::GivenBack => reservation.release(),
     };
     if let Err(error) = settled {

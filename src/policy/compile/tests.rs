@@ -83,7 +83,7 @@ fn the_smallest_policy_is_a_name_and_a_kind() {
 }
 
 #[test]
-fn all_faults_are_reported_in_the_order_of_the_text() {
+fn inv_35_unknown_fields_and_all_other_faults_are_reported_in_the_order_of_the_text() {
     let found = faults(
         "[operations.a]\nlevel = \"users\"\ncost = 1\nrote = \"GET /\"\n[plans.FREE]\nlabell = \"x\"\n",
     );

@@ -216,7 +216,7 @@ impl<'a> Plan<'a> {
     pub(super) fn append(&mut self, draft: &AuditDraft) -> Result<(), StoreError> {
         let account = &draft.account_id;
         let head = match self.chains.get(account) {
-            Some(head) => Some(head.clone()),
+            Some(head) => Some(*head),
             None => value(self.rows, "audit head", &layout::audit_head(account))?,
         };
         let entry = AuditEntry::append(head.as_ref(), draft);

@@ -4,7 +4,6 @@ mod providers;
 mod tools;
 
 use axum::Router;
-pub use providers::RateLimited;
 use providers::Upstream;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -15,12 +14,12 @@ use tools::AllMcp;
 use tower::Layer;
 
 /// The MCP server with the providers as they are.
-pub fn router(authority: Authority) -> Router {
+pub(crate) fn router(authority: Authority) -> Router {
     router_to(authority, Arc::new(providers::call))
 }
 
 /// The same with other providers behind it.
-pub fn router_to(authority: Authority, upstream: Upstream) -> Router {
+pub(crate) fn router_to(authority: Authority, upstream: Upstream) -> Router {
     let server = AllMcp::new(authority.clone(), upstream);
     let mcp = StreamableHttpService::new(
         move || Ok(server.clone()),

@@ -17,7 +17,7 @@ use tenantkit::tenant::OrgId;
 use tenantkit::{Authority, Caller, Error, IssuedKey, KeyEdit, NewKey, Rotation};
 
 /// The keys of the organisation: those that can be used, or with `?all=true` all; `?kind=public` takes one kind.
-pub async fn list(
+pub(super) async fn list(
     State(authority): State<Authority>,
     tenant: Tenant,
     refuse: Refuse,
@@ -50,7 +50,7 @@ pub async fn list(
 }
 
 /// A new key. The answer holds its text, this once; public keys can be read again.
-pub async fn create(
+pub(super) async fn create(
     State(authority): State<Authority>,
     tenant: Tenant,
     refuse: Refuse,
@@ -70,7 +70,7 @@ pub async fn create(
     Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(with_text(issued))))
 }
 
-pub async fn read(
+pub(super) async fn read(
     State(authority): State<Authority>,
     tenant: Tenant,
     refuse: Refuse,
@@ -81,7 +81,7 @@ pub async fn read(
     Ok(Json(json!(view)))
 }
 
-pub async fn update(
+pub(super) async fn update(
     State(authority): State<Authority>,
     tenant: Tenant,
     refuse: Refuse,
@@ -96,7 +96,7 @@ pub async fn update(
 }
 
 /// A successor with the same attributes; both work until the grace ends.
-pub async fn rotate(
+pub(super) async fn rotate(
     State(authority): State<Authority>,
     tenant: Tenant,
     refuse: Refuse,
@@ -112,7 +112,7 @@ pub async fn rotate(
 }
 
 /// Ends a key. When the answer leaves, no process accepts the key.
-pub async fn revoke(
+pub(super) async fn revoke(
     State(authority): State<Authority>,
     tenant: Tenant,
     refuse: Refuse,
@@ -124,7 +124,7 @@ pub async fn revoke(
 }
 
 /// Runs a management call on a thread that may block.
-pub async fn manage<T: Send + 'static>(
+pub(super) async fn manage<T: Send + 'static>(
     refuse: &Refuse,
     call: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, HttpResponse> {

@@ -16,14 +16,14 @@ use tenantkit::{Authority, AuthorityBuilder};
 
 /// What the product knows besides keys and tenants.
 #[derive(Clone, Default)]
-pub struct Stack {
+pub(crate) struct Stack {
     shelf: Arc<Shelf>,
     agents: Arc<Agents>,
 }
 
 impl Stack {
     /// Tells the authority which agents exist, so that no public key is made for one that does not.
-    pub fn setup(&self, builder: AuthorityBuilder) -> AuthorityBuilder {
+    pub(crate) fn setup(&self, builder: AuthorityBuilder) -> AuthorityBuilder {
         let agents = Arc::clone(&self.agents);
         builder.resource_hook(move |question| {
             let org_id = question.org_id.unwrap_or_default();
@@ -33,7 +33,7 @@ impl Stack {
 
     /// All routes. The guard judges each by the policy: the org in the path, the role, and for public keys the agent and
     /// the page's origin.
-    pub fn router(self, authority: Authority) -> Router {
+    pub(crate) fn router(self, authority: Authority) -> Router {
         let org = Router::new()
             .route("/api-keys", get(keys::list).post(keys::create))
             .route("/api-keys/{id}", get(keys::read).patch(keys::update).delete(keys::revoke))

@@ -13,7 +13,7 @@ use tenantkit::http::HttpResponse;
 use tenantkit::tenant::TenantScope;
 
 /// The routes of one kind of object, below an organisation.
-pub fn routes(kind: &'static str, path: &str) -> Router<App> {
+pub(super) fn routes(kind: &'static str, path: &str) -> Router<App> {
     Router::new()
         .route(
             path,
@@ -56,7 +56,7 @@ pub fn routes(kind: &'static str, path: &str) -> Router<App> {
 }
 
 /// A new object.
-pub fn create(
+pub(super) fn create(
     shelf: &Shelf,
     kind: &str,
     scope: &TenantScope,
@@ -67,7 +67,7 @@ pub fn create(
 }
 
 /// One object.
-pub fn read(
+pub(super) fn read(
     shelf: &Shelf,
     kind: &str,
     scope: &TenantScope,
@@ -78,7 +78,7 @@ pub fn read(
 }
 
 /// Changes the fields that are given.
-pub fn update(
+pub(super) fn update(
     shelf: &Shelf,
     kind: &str,
     scope: &TenantScope,
@@ -96,7 +96,7 @@ pub fn update(
 }
 
 /// Takes an object away.
-pub fn remove(
+pub(super) fn remove(
     shelf: &Shelf,
     kind: &str,
     scope: &TenantScope,

@@ -14,7 +14,7 @@ use tenantkit::tenant::{OrgBinding, TenantScope};
 use tenantkit::{Authority, Caller};
 
 /// The organisations that the key reaches.
-pub async fn list(
+pub(super) async fn list(
     State(authority): State<Authority>,
     tenant: Tenant,
     refuse: Refuse,
@@ -30,11 +30,11 @@ pub async fn list(
     Ok(Json(orgs.into_iter().map(|id| json!({"id": id})).collect()))
 }
 
-pub async fn members(State(shelf): State<Arc<Shelf>>, scope: TenantScope) -> Json<Value> {
+pub(super) async fn members(State(shelf): State<Arc<Shelf>>, scope: TenantScope) -> Json<Value> {
     Json(shelf.list(&scope, "member").into())
 }
 
-pub async fn invite(
+pub(super) async fn invite(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     refuse: Refuse,
@@ -44,7 +44,7 @@ pub async fn invite(
     Ok((StatusCode::CREATED, Json(shelf.add(&scope, "member", member))))
 }
 
-pub async fn remove_member(
+pub(super) async fn remove_member(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     refuse: Refuse,
@@ -53,11 +53,11 @@ pub async fn remove_member(
     shelf.remove(&scope, "member", &id).then_some(StatusCode::NO_CONTENT).ok_or_else(|| refuse.not_found())
 }
 
-pub async fn billing(State(shelf): State<Arc<Shelf>>, scope: TenantScope) -> Json<Value> {
+pub(super) async fn billing(State(shelf): State<Arc<Shelf>>, scope: TenantScope) -> Json<Value> {
     Json(shelf.get(&scope, "billing", "current").unwrap_or_else(|| json!({"id": "current", "card": null})))
 }
 
-pub async fn change_billing(
+pub(super) async fn change_billing(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     Fields(billing): Fields,
@@ -65,7 +65,7 @@ pub async fn change_billing(
     Json(shelf.put(&scope, "billing", "current", billing))
 }
 
-pub async fn logs(scope: TenantScope) -> Json<Value> {
+pub(super) async fn logs(scope: TenantScope) -> Json<Value> {
     let line = json!({"org": scope.org_id(), "message": "nothing happened yet"});
     Json(Value::Array(vec![line]))
 }

@@ -12,11 +12,11 @@ use tenantkit::tenant::TenantScope;
 
 type Answer = Result<Json<Value>, HttpResponse>;
 
-pub async fn list(State(shelf): State<Arc<Shelf>>, scope: TenantScope) -> Json<Value> {
+pub(super) async fn list(State(shelf): State<Arc<Shelf>>, scope: TenantScope) -> Json<Value> {
     Json(json!({"flows": shelf.list(&scope, "flow")}))
 }
 
-pub async fn create(
+pub(super) async fn create(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     refuse: Refuse,
@@ -26,7 +26,7 @@ pub async fn create(
     Ok((StatusCode::CREATED, Json(shelf.add(&scope, "flow", flow))))
 }
 
-pub async fn read(
+pub(super) async fn read(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     refuse: Refuse,
@@ -35,7 +35,7 @@ pub async fn read(
     shelf.get(&scope, "flow", &id).map(Json).ok_or_else(|| refuse.not_found())
 }
 
-pub async fn update(
+pub(super) async fn update(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     refuse: Refuse,
@@ -47,7 +47,7 @@ pub async fn update(
     Ok(Json(shelf.put(&scope, "flow", &id, flow)))
 }
 
-pub async fn remove(
+pub(super) async fn remove(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     refuse: Refuse,
@@ -56,7 +56,7 @@ pub async fn remove(
     shelf.remove(&scope, "flow", &id).then_some(StatusCode::NO_CONTENT).ok_or_else(|| refuse.not_found())
 }
 
-pub async fn execute(
+pub(super) async fn execute(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     refuse: Refuse,

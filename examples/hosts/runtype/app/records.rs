@@ -10,11 +10,11 @@ use std::sync::Arc;
 use tenantkit::http::HttpResponse;
 use tenantkit::tenant::TenantScope;
 
-pub async fn list(State(shelf): State<Arc<Shelf>>, scope: TenantScope) -> Json<Value> {
+pub(super) async fn list(State(shelf): State<Arc<Shelf>>, scope: TenantScope) -> Json<Value> {
     Json(json!({"records": shelf.list(&scope, "record")}))
 }
 
-pub async fn create(
+pub(super) async fn create(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     refuse: Refuse,
@@ -24,7 +24,7 @@ pub async fn create(
     Ok((StatusCode::CREATED, Json(shelf.add(&scope, "record", record))))
 }
 
-pub async fn remove(
+pub(super) async fn remove(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     refuse: Refuse,

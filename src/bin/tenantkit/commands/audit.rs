@@ -94,9 +94,13 @@ const COLUMNS: &[Column<Line>] = &[
     Column::new("act", |line, _| Cell::new(&line.act)),
     Column::new("object", |line, _| Cell::new(&line.object)),
     Column::new("tenant", |line, _| Cell::option(Some(&line.tenant).filter(|text| !text.is_empty()))),
-    Column::new("outcome", |line, _| Cell::new(&line.outcome).tone(if &*line.outcome == "ok" { Tone::Good } else { Tone::Warn })),
+    Column::new("outcome", |line, _| {
+        Cell::new(&line.outcome).tone(if &*line.outcome == "ok" { Tone::Good } else { Tone::Warn })
+    }),
     Column::new("details", |line, _| {
-        Cell::option(line.details.as_object().filter(|details| !details.is_empty()).map(|_| line.details.to_string()))
+        Cell::option(
+            line.details.as_object().filter(|details| !details.is_empty()).map(|_| line.details.to_string()),
+        )
     }),
     Column::detail("operation id", |line, _| Cell::new(&line.operation_id)),
     Column::detail("hash", |line, _| Cell::new(line.hash.to_string())),
@@ -175,9 +179,12 @@ impl Verify {
         context.with_session(Missing::Refuse, |session| {
             let verified = session.authority.audit_verify(&context.caller(), context.account(), self.head)?;
             let verdict = match &verified {
-                Ok(verified) => {
-                    Verdict { whole: true, entries: verified.head.map_or(0, |head| head.number), broken_at: None, why: None }
-                }
+                Ok(verified) => Verdict {
+                    whole: true,
+                    entries: verified.head.map_or(0, |head| head.number),
+                    broken_at: None,
+                    why: None,
+                },
                 Err(broken) => Verdict {
                     whole: false,
                     entries: broken.at.saturating_sub(1),
@@ -187,8 +194,14 @@ impl Verify {
             };
             let words = |_: &_| match self.head {
                 _ if !verdict.whole => String::new(),
-                Some(head) => format!("whole: {} entries, through the head {} that was kept\n", verdict.entries, head.number),
-                None => format!("whole: {} entries; a cut tail shows only against a head that was kept elsewhere\n", verdict.entries),
+                Some(head) => format!(
+                    "whole: {} entries, through the head {} that was kept\n",
+                    verdict.entries, head.number
+                ),
+                None => format!(
+                    "whole: {} entries; a cut tail shows only against a head that was kept elsewhere\n",
+                    verdict.entries
+                ),
             };
             context.out.report(&verdict, words)?;
             match verified {
@@ -213,8 +226,10 @@ impl Head {
 }
 
 fn parse_head(text: &str) -> Result<ChainHead, String> {
-    let parts = text.split_once(':').and_then(|(number, hash)| Some((number.parse().ok()?, ChainHash::parse(hash)?)));
-    let (number, hash) = parts.ok_or("a head is `NUMBER:HASH` with 64 lower-case hex digits, as `audit head` printed it")?;
+    let parts =
+        text.split_once(':').and_then(|(number, hash)| Some((number.parse().ok()?, ChainHash::parse(hash)?)));
+    let (number, hash) =
+        parts.ok_or("a head is `NUMBER:HASH` with 64 lower-case hex digits, as `audit head` printed it")?;
     Ok(ChainHead { number, hash })
 }
 

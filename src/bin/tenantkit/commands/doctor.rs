@@ -42,7 +42,10 @@ impl Doctor {
         let failed = lines.iter().filter(|line| line.state == CheckState::Fail).count();
         match failed {
             0 => Ok(Exit::Done),
-            _ => Err(Failure::new("unhealthy", format!("{failed} checks fail")).fix("each line names its remedy")),
+            _ => {
+                Err(Failure::new("unhealthy", format!("{failed} checks fail"))
+                    .fix("each line names its remedy"))
+            }
         }
     }
 }
@@ -79,7 +82,11 @@ fn secrets_needed(context: &Context) -> Vec<CheckLine> {
         let name = secrets::SEAL_KEY;
         lines.push(match secrets::seal_key() {
             Ok(Some(_)) => CheckLine::new(CheckState::Ok, "seal key", "configured"),
-            Ok(None) => CheckLine::new(CheckState::Fail, "seal key", format!("the policy needs one; set `{name}_FILE`")),
+            Ok(None) => CheckLine::new(
+                CheckState::Fail,
+                "seal key",
+                format!("the policy needs one; set `{name}_FILE`"),
+            ),
             Err(failure) => CheckLine::new(CheckState::Fail, "seal key", failure.to_string()),
         });
     }
@@ -104,7 +111,9 @@ fn store(context: &Context, reset_clock: bool) -> Result<Vec<CheckLine>, Failure
             session.records.reset_clock_mark(SystemClock.now()).map_err(tenantkit::Error::from)?;
             context.changed("the store's highest instant is the present again");
         } else if ahead_s > SKEW_S {
-            let message = format!("the store has seen an instant {ahead_s} s ahead; set the clock, or `doctor --reset-clock`");
+            let message = format!(
+                "the store has seen an instant {ahead_s} s ahead; set the clock, or `doctor --reset-clock`"
+            );
             lines.push(CheckLine::new(CheckState::Fail, "clock", message));
         } else {
             lines.push(CheckLine::new(CheckState::Ok, "clock", "not behind what the store has seen"));

@@ -82,17 +82,28 @@ impl Init {
             exports += &format!(" {}_FILE={}", secrets::PEPPER, path.display());
             files.push((path, Content::Secret));
         }
-        let is_there = |(path, content): &&(PathBuf, Content)| path.exists() && (!self.force || matches!(content, Content::Secret));
+        let is_there = |(path, content): &&(PathBuf, Content)| {
+            path.exists() && (!self.force || matches!(content, Content::Secret))
+        };
         if let Some((path, content)) = files.iter().find(is_there) {
             let fix = match content {
                 Content::Secret => "a secret that is lost can't be made again; move it away yourself",
                 Content::Text(_) => "`--force` writes over it",
             };
-            return Err(Failure::usage(format!("`{}` is there already; nothing was written", path.display())).code("file_exists").fix(fix));
+            return Err(Failure::usage(format!(
+                "`{}` is there already; nothing was written",
+                path.display()
+            ))
+            .code("file_exists")
+            .fix(fix));
         }
-        let made = Made { policy: policy.name().to_owned(), files: files.iter().map(|(path, _)| path.display().to_string()).collect() };
+        let made = Made {
+            policy: policy.name().to_owned(),
+            files: files.iter().map(|(path, _)| path.display().to_string()).collect(),
+        };
         if !context.global.dry_run {
-            std::fs::create_dir_all(&self.folder).map_err(|e| Failure::file("can't make the folder", &self.folder, &e))?;
+            std::fs::create_dir_all(&self.folder)
+                .map_err(|e| Failure::file("can't make the folder", &self.folder, &e))?;
             for (path, content) in &files {
                 content.write(path)?;
             }
@@ -110,15 +121,19 @@ impl Init {
 
     /// The policy's text with the product's name and prefix.
     fn text(&self) -> Result<String, Failure> {
-        let mut text = self.template.text().replacen("#:schema ../../examples/policies/policy.schema.json", "#:schema ./policy.schema.json", 1);
+        let mut text = self.template.text().replacen(
+            "#:schema ../../examples/policies/policy.schema.json",
+            "#:schema ./policy.schema.json",
+            1,
+        );
         if let Some(name) = &self.name {
             let line = text.lines().find(|line| line.starts_with("name = ")).unwrap_or_default().to_owned();
             text = text.replacen(&line, &format!("name = \"{name}\""), 1);
         }
         match &self.prefix {
-            Some(_) if self.template != Template::Builtin => {
-                Err(Failure::usage("`--prefix` is for the built-in template; the others have several, in the file"))
-            }
+            Some(_) if self.template != Template::Builtin => Err(Failure::usage(
+                "`--prefix` is for the built-in template; the others have several, in the file",
+            )),
             Some(prefix) => Ok(text
                 .replace("native = \"tk\"", &format!("native = \"{prefix}\""))
                 .replace("`tk`", &format!("`{prefix}`"))
@@ -183,15 +198,28 @@ mod tests {
     #[test]
     fn every_template_is_valid_and_takes_a_name() {
         for template in Template::value_variants() {
-            let init = Init { folder: ".".into(), template: *template, name: Some("acme".to_owned()), prefix: None, force: false };
-            let policy = Policy::parse(&init.text().unwrap()).unwrap_or_else(|faults| panic!("{template:?}: {faults}"));
+            let init = Init {
+                folder: ".".into(),
+                template: *template,
+                name: Some("acme".to_owned()),
+                prefix: None,
+                force: false,
+            };
+            let policy = Policy::parse(&init.text().unwrap())
+                .unwrap_or_else(|faults| panic!("{template:?}: {faults}"));
             assert_eq!(policy.name(), "acme");
         }
     }
 
     #[test]
     fn the_prefix_reaches_keys_and_comments() {
-        let init = Init { folder: ".".into(), template: Template::Builtin, name: None, prefix: Some("ak".to_owned()), force: false };
+        let init = Init {
+            folder: ".".into(),
+            template: Template::Builtin,
+            name: None,
+            prefix: Some("ak".to_owned()),
+            force: false,
+        };
         let text = init.text().unwrap();
         assert!(!text.contains("tk_") && !text.contains("\"tk\""), "{text}");
         let policy = Policy::parse(&text).unwrap();

@@ -105,9 +105,11 @@ impl Check {
             }
             Err(error) => {
                 // A file that can't be read has no faults to list.
-                if let Some(faults) = error.source().and_then(|source| source.downcast_ref::<PolicyErrors>()) {
+                if let Some(faults) = error.source().and_then(|source| source.downcast_ref::<PolicyErrors>())
+                {
                     let listed = faults.iter().map(Fault::of).collect();
-                    let verdict = Verdict { valid: false, policy: None, faults: listed, omitted: faults.omitted() };
+                    let verdict =
+                        Verdict { valid: false, policy: None, faults: listed, omitted: faults.omitted() };
                     context.out.report(&verdict, |_| String::new())?;
                 }
                 Err(Failure::policy(error).fix("mend the lines that are named and check again"))

@@ -75,7 +75,8 @@ fn section(page: &mut String, above: &[&str], command: &Command, depth: usize) {
     }
     if let Some(examples) = command.get_before_help() {
         let examples = examples.to_string();
-        let lines: Vec<&str> = examples.lines().skip(1).map(str::trim).filter(|line| !line.is_empty()).collect();
+        let lines: Vec<&str> =
+            examples.lines().skip(1).map(str::trim).filter(|line| !line.is_empty()).collect();
         let _ = writeln!(page, "```console\n{}\n```\n", lines.join("\n"));
     }
     let own = command.get_arguments().filter(|argument| is_shown(argument) && !argument.is_global_set());
@@ -94,7 +95,8 @@ fn options<'a>(page: &mut String, arguments: impl Iterator<Item = &'a Arg>) {
 
 fn row(argument: &Arg) -> String {
     let takes = argument.get_action().takes_values();
-    let values: Vec<String> = argument.get_value_names().unwrap_or_default().iter().map(ToString::to_string).collect();
+    let values: Vec<String> =
+        argument.get_value_names().unwrap_or_default().iter().map(ToString::to_string).collect();
     let values = values.join(" ");
     let mut name = match (argument.get_long(), argument.get_short()) {
         (Some(long), Some(short)) => format!("-{short}, --{long}"),
@@ -106,11 +108,13 @@ fn row(argument: &Arg) -> String {
         name += &format!(" {values}");
     }
     let mut help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-    let possible: Vec<String> = argument.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
+    let possible: Vec<String> =
+        argument.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
     if takes && !possible.is_empty() {
         help += &format!(": {}", possible.join(", "));
     }
-    let default: Vec<String> = argument.get_default_values().iter().map(|value| format!("`{}`", value.display())).collect();
+    let default: Vec<String> =
+        argument.get_default_values().iter().map(|value| format!("`{}`", value.display())).collect();
     if takes && !default.is_empty() {
         help += &format!(" (default {})", default.join(", "));
     }
@@ -126,7 +130,8 @@ fn is_shown(argument: &Arg) -> bool {
 
 /// Text of several lines as one, without a final stop.
 fn sentence(text: &str) -> String {
-    let paragraphs: Vec<String> = text.split("\n\n").map(|part| part.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let paragraphs: Vec<String> =
+        text.split("\n\n").map(|part| part.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     let text = paragraphs.iter().map(|part| part.trim_end_matches('.')).collect::<Vec<_>>().join(".\n\n");
     text.trim_end_matches('.').to_owned()
 }

@@ -154,7 +154,7 @@ const COLUMNS: &[Column<TenantView>] = &[
     Column::new("org", |tenant, _| Cell::option(tenant.org_id.as_ref())),
     Column::new("user", |tenant, _| Cell::option(tenant.user_id.as_ref())),
     Column::new("state", |tenant, _| state(tenant.state)),
-    Column::new("plan", |tenant, _| Cell::option(tenant.plan.as_ref().map(|plan| &plan.name))),
+    Column::new("plan", |tenant, _| Cell::option(tenant.plan.as_ref().and_then(|plan| plan.name.as_ref()))),
     Column::new("labels", labels),
     Column::new("created at", |tenant, style| Cell::instant(Some(tenant.created_at), style)),
 ];
@@ -185,7 +185,9 @@ impl Which {
             (None, None) if self.whole_account => TenantName::account(account),
             (None, None) => {
                 let flag = &context.names.org_flag;
-                return Err(Failure::usage(format!("name a tenant: `{flag} ID`, `--user ID` or `--whole-account`")));
+                return Err(Failure::usage(format!(
+                    "name a tenant: `{flag} ID`, `--user ID` or `--whole-account`"
+                )));
             }
         };
         Ok(match &self.environment {
@@ -237,7 +239,9 @@ impl List {
                 context.out.note("there are more; raise `--limit`");
             }
             if tenants.is_empty() {
-                context.out.note(format_args!("no tenants that match in account `{}`", inert(context.account())));
+                context
+                    .out
+                    .note(format_args!("no tenants that match in account `{}`", inert(context.account())));
             }
             context.out.list(&tenants, COLUMNS)?;
             Ok(Exit::Done)
@@ -262,7 +266,8 @@ impl Put {
             let plan = parse_amounts(self.plan.as_deref(), &self.amounts)?;
             let mut edit = TenantEdit::default();
             if !self.labels.is_empty() {
-                edit.labels = Some(self.labels.iter().map(|(n, v)| (n.as_str().into(), v.as_str().into())).collect());
+                edit.labels =
+                    Some(self.labels.iter().map(|(n, v)| (n.as_str().into(), v.as_str().into())).collect());
             }
             // A plan registers the tenant too, so each part is done only where it was asked for.
             let mut tenant = None;
@@ -285,7 +290,10 @@ impl Suspend {
             context.confirm(&format!("Refuse all requests for {words} and everything below it?"))?;
             let tenant = session.authority.suspend_tenant(&context.caller(), &name)?;
             context.changed(format_args!("suspended {words}; no process acts for it any more"));
-            context.out.note(format_args!("next: `{} tenants resume` puts it into use again", context.names.program));
+            context.out.note(format_args!(
+                "next: `{} tenants resume` puts it into use again",
+                context.names.program
+            ));
             print(context, &tenant)
         })
     }
@@ -309,7 +317,9 @@ impl Delete {
             let tenant = session.authority.delete_tenant(&context.caller(), &name)?;
             context.changed(format_args!("deleted {words}; its id stays taken"));
             let program = &context.names.program;
-            context.out.note(format_args!("next: `{program} tenants release` frees the id, `{program} tenants erase` removes all of it"));
+            context.out.note(format_args!(
+                "next: `{program} tenants release` frees the id, `{program} tenants erase` removes all of it"
+            ));
             print(context, &tenant)
         })
     }
@@ -319,7 +329,9 @@ impl Release {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         context.with_session(Missing::Refuse, |session| {
             let (name, words) = (self.which.name(context)?, self.which.words(context));
-            context.confirm(&format!("Free the id of {words}, so that the next one of that name is another tenant?"))?;
+            context.confirm(&format!(
+                "Free the id of {words}, so that the next one of that name is another tenant?"
+            ))?;
             session.authority.release_tenant(&context.caller(), &name)?;
             ended(context, session, &words, "released")
         })
@@ -365,7 +377,7 @@ fn fields(tenant: &TenantView, style: &Style) -> Vec<(&'static str, Cell)> {
         ("org", Cell::option(tenant.org_id.as_ref())),
         ("user", Cell::option(tenant.user_id.as_ref())),
         ("state", state(tenant.state)),
-        ("plan", Cell::option(tenant.plan.as_ref().map(|plan| &plan.name))),
+        ("plan", Cell::option(tenant.plan.as_ref().and_then(|plan| plan.name.as_ref()))),
         ("labels", labels(tenant, style)),
         ("created", Cell::instant(Some(tenant.created_at), style)),
         ("changed", Cell::instant(Some(tenant.updated_at), style)),

@@ -63,8 +63,13 @@ struct Line {
 }
 
 const COLUMNS: &[Column<Line>] = &[
-    Column::new("of", |line, _| Cell::new(format!("{} {}", line.subject, line.name.as_ref().unwrap_or(&line.id))).exactly(line.subject)),
-    Column::new("id", |line, _| Cell::option(Some(&line.id).filter(|_| line.name.is_some())).exactly(&line.id)),
+    Column::new("of", |line, _| {
+        Cell::new(format!("{} {}", line.subject, line.name.as_ref().unwrap_or(&line.id)))
+            .exactly(line.subject)
+    }),
+    Column::new("id", |line, _| {
+        Cell::option(Some(&line.id).filter(|_| line.name.is_some())).exactly(&line.id)
+    }),
     Column::new("limit", |line, _| Cell::new(&line.usage.limit)),
     Column::detail("meter", |line, _| Cell::new(&line.usage.meter)),
     Column::new("usage", |line, style| Gauge::new(&line.usage).cell(style)),
@@ -109,7 +114,8 @@ impl Show {
 
     fn lines(&self, context: &Context, session: &Session) -> Result<Vec<Line>, Failure> {
         let caller = context.caller();
-        let dimensions: Vec<(&str, &str)> = self.dimensions.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let dimensions: Vec<(&str, &str)> =
+            self.dimensions.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         if let Some(id) = &self.key_id {
             let target = KeyOption::named(id.clone()).target(context, session)?;
             let view = session.authority.key(&caller, &target.account, &target.id)?;
@@ -119,7 +125,9 @@ impl Show {
         let account = context.account();
         let org = context.org(&self.org);
         let (name, subject, id) = match (&org, &self.user) {
-            (org, Some(user)) => (TenantName::user(account, org.as_deref(), user.as_str()), "user", user.clone()),
+            (org, Some(user)) => {
+                (TenantName::user(account, org.as_deref(), user.as_str()), "user", user.clone())
+            }
             (Some(org), None) => (TenantName::org(account, org.as_str()), "org", org.clone()),
             (None, None) => (TenantName::account(account), "account", account.to_owned()),
         };
@@ -137,7 +145,12 @@ impl Show {
     }
 
     /// The limits of every key of the account.
-    fn of_keys(&self, context: &Context, session: &Session, dimensions: &[(&str, &str)]) -> Result<Vec<Line>, Failure> {
+    fn of_keys(
+        &self,
+        context: &Context,
+        session: &Session,
+        dimensions: &[(&str, &str)],
+    ) -> Result<Vec<Line>, Failure> {
         let (caller, account) = (context.caller(), context.account());
         let mut filter = KeyFilter::default();
         filter.environment = self.environment.as_deref().map(Into::into);
@@ -158,5 +171,10 @@ impl Show {
 
 fn of_key(name: &str, id: &str, usage: Vec<UsageLine>) -> impl Iterator<Item = Line> {
     let (name, id) = (inert(name), id.to_owned());
-    usage.into_iter().map(move |usage| Line { subject: "key", id: id.clone(), name: Some(name.clone()), usage })
+    usage.into_iter().map(move |usage| Line {
+        subject: "key",
+        id: id.clone(),
+        name: Some(name.clone()),
+        usage,
+    })
 }

@@ -58,7 +58,10 @@ impl Cell {
 
     /// A text or nothing; nothing is a dash for people and an empty field for programs.
     pub(crate) fn option(text: Option<impl AsRef<str>>) -> Self {
-        text.map_or_else(|| Self { text: "-".to_owned(), exact: Some(String::new()), tone: Tone::Plain }, Self::new)
+        text.map_or_else(
+            || Self { text: "-".to_owned(), exact: Some(String::new()), tone: Tone::Plain },
+            Self::new,
+        )
     }
 
     /// A list, separated by spaces.

@@ -17,7 +17,9 @@ pub(super) fn of_items<T>(items: &[T], columns: &[Column<T>], style: &Style) -> 
 /// The members of an object as one line; what is not text, number or truth value stands as JSON.
 pub(super) fn of_object<T: Serialize>(item: &T) -> Result<Vec<u8>, Failure> {
     let value = serde_json::to_value(item).map_err(|e| Failure::internal(&e))?;
-    let Value::Object(members) = value else { return write(vec!["value".to_owned()], [vec![value.to_string()]]) };
+    let Value::Object(members) = value else {
+        return write(vec!["value".to_owned()], [vec![value.to_string()]]);
+    };
     let (head, row) = members.into_iter().map(|(name, value)| (name, plain(value))).unzip();
     write(head, [row])
 }
@@ -54,7 +56,8 @@ mod tests {
     fn no_field_is_a_formula() {
         let style = Style { color: false, unicode: false, width: None, now: Timestamp::EPOCH };
         let columns = [Column::<&str>::new("last name", |item, _| Cell::new(item))];
-        let text = of_items(&["=1+1", "+1", "-1", "@a", "\tb", "a=b", "x,\"y\"", ""], &columns, &style).unwrap();
+        let text =
+            of_items(&["=1+1", "+1", "-1", "@a", "\tb", "a=b", "x,\"y\"", ""], &columns, &style).unwrap();
         let expected = "last_name\n'=1+1\n'+1\n'-1\n'@a\n'\tb\na=b\n\"x,\"\"y\"\"\"\n\"\"\n";
         assert_eq!(String::from_utf8(text).unwrap(), expected);
     }

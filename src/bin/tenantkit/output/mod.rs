@@ -154,7 +154,9 @@ pub(crate) fn say(text: &str) {
 pub(crate) fn inert(text: &str) -> String {
     let shown = |c: char| match c {
         c if c.is_control() => '\u{fffd}',
-        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => '\u{fffd}',
+        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => {
+            '\u{fffd}'
+        }
         c => c,
     };
     text.chars().map(shown).collect()

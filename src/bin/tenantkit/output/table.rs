@@ -60,8 +60,10 @@ mod tests {
     use tenantkit::Timestamp;
 
     const PLAIN: Style = Style { color: false, unicode: false, width: None, now: Timestamp::EPOCH };
-    const COLUMNS: [Column<(&str, &str)>; 2] =
-        [Column::new("name", |item, _| Cell::new(item.0)), Column::new("state", |item, _| Cell::new(item.1).tone(Tone::Bad))];
+    const COLUMNS: [Column<(&str, &str)>; 2] = [
+        Column::new("name", |item, _| Cell::new(item.0)),
+        Column::new("state", |item, _| Cell::new(item.1).tone(Tone::Bad)),
+    ];
 
     #[test]
     fn a_table_has_a_head_and_no_frame() {

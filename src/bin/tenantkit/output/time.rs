@@ -79,7 +79,15 @@ mod tests {
 
     #[test]
     fn durations_have_a_unit() {
-        let cases = [("0", 0), ("0h", 0), ("90s", 90), ("30min", 1_800), ("30 min", 1_800), ("5m", 300), ("24h", 86_400)];
+        let cases = [
+            ("0", 0),
+            ("0h", 0),
+            ("90s", 90),
+            ("30min", 1_800),
+            ("30 min", 1_800),
+            ("5m", 300),
+            ("24h", 86_400),
+        ];
         for (text, seconds) in cases {
             assert_eq!(parse_duration(text), Ok(seconds), "{text}");
         }

@@ -395,7 +395,7 @@ fn a_subject_is_somebody() {
 }
 
 #[test]
-fn what_could_never_refuse_is_refused() {
+fn inv_35_a_limit_that_could_never_refuse_is_a_load_error() {
     check(&[
         case(
             "meters = { x = {}, y = {} }\noperations.a = { level = \"user\", cost = { x = 1 } }\nlimits = [{ name = \"l\", meter = \"y\", subject = [\"key\"], period = \"day\" }]",

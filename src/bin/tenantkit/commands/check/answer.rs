@@ -12,7 +12,8 @@ use tenantkit::{Policy, http};
 /// The decision with everything that a host gets to know, and the HTTP answer it makes.
 pub(crate) fn json(policy: &Policy, decision: &Decision, request_id: Option<&str>) -> Value {
     let response = http::response(policy, decision, request_id);
-    let body = response.body.as_deref().map(|text| serde_json::from_str(text).unwrap_or_else(|_| json!(text)));
+    let body =
+        response.body.as_deref().map(|text| serde_json::from_str(text).unwrap_or_else(|_| json!(text)));
     let http = json!({ "status": response.status, "headers": response.headers, "body": body });
     match decision {
         Decision::Allow(grant) => json!({

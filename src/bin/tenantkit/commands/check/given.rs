@@ -1,6 +1,6 @@
 //! The request that is to be decided, from flags or from JSON.
 
-use super::Check;
+use super::{Check, Facts};
 use crate::commands::keys::body;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -8,7 +8,6 @@ use crate::secrets;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use tenantkit::decision::Decision;
 use tenantkit::http::route;
 use tenantkit::key::secret::ApiKey;
 use tenantkit::{Policy, Request};
@@ -37,7 +36,7 @@ struct Body {
 }
 
 /// What was given, with the key out of its way.
-pub(super) struct Given {
+pub(crate) struct Given {
     body: Body,
     key: Option<ApiKey>,
 }
@@ -46,14 +45,10 @@ impl Given {
     pub(super) fn read(check: &Check, context: &Context) -> Result<Self, Failure> {
         let mut body = match &check.request {
             Some(source) => from_json(&zeroize::Zeroizing::new(body(source)?))?,
-            None => from_flags(check)?,
+            None => from_flags(check, context)?,
         };
         if body.operation_id.is_none() {
             body.operation_id = context.global.operation_id.clone();
-        }
-        let org = context.org(&check.org);
-        if check.request.is_none() {
-            body.org_id = org;
         }
         let key = match body.key.take() {
             Some(text) => Some(ApiKey::new(text)),
@@ -65,20 +60,29 @@ impl Given {
         Ok(Self { body, key })
     }
 
+    /// A request for an operation, without a credential.
+    pub(crate) fn of_operation(operation: &str, facts: &Facts, context: &Context) -> Self {
+        let body = Body { operation: Some(operation.to_owned()), ..from_facts(facts, context) };
+        Self { body, key: None }
+    }
+
     pub(super) fn request_id(&self) -> Option<&str> {
         self.body.request_id.as_deref()
     }
 
     /// Judges the request by `decide`.
-    pub(super) fn with_request(
+    pub(crate) fn with_request<T>(
         &self,
         policy: &Policy,
         context: &Context,
-        decide: impl FnOnce(&Request<'_>) -> Result<Decision, tenantkit::Error>,
-    ) -> Result<Decision, Failure> {
+        decide: impl FnOnce(&Request<'_>) -> Result<T, tenantkit::Error>,
+    ) -> Result<T, Failure> {
         let body = &self.body;
-        let (path, query) = match body.path.as_deref().map(|path| path.split_once('?').unwrap_or((path, ""))) {
-            Some((path, query)) => (path, Some(query).filter(|query| !query.is_empty()).or(body.query.as_deref())),
+        let (path, query) = match body.path.as_deref().map(|path| path.split_once('?').unwrap_or((path, "")))
+        {
+            Some((path, query)) => {
+                (path, Some(query).filter(|query| !query.is_empty()).or(body.query.as_deref()))
+            }
             None => ("", body.query.as_deref()),
         };
         let routed = match &body.method {
@@ -154,7 +158,7 @@ fn from_json(text: &[u8]) -> Result<Body, Failure> {
     })
 }
 
-fn from_flags(check: &Check) -> Result<Body, Failure> {
+fn from_flags(check: &Check, context: &Context) -> Result<Body, Failure> {
     let route = check.route.as_deref().map(|route| {
         let form = || Failure::usage("a route is a method and a path: `--route 'GET /v1/flows'`");
         route.split_once(' ').ok_or_else(form)
@@ -165,21 +169,30 @@ fn from_flags(check: &Check) -> Result<Body, Failure> {
         method,
         path,
         tool: check.tool.clone(),
-        query: check.query.clone(),
-        user_id: check.user.clone(),
-        cost: check.cost,
-        resource: check.resource.clone(),
-        environment: check.environment.clone(),
-        origin: check.origin.clone(),
-        client_ip: check.ip,
         request_id: check.request_id.clone(),
-        dimensions: check.dimensions.iter().cloned().collect(),
-        ..Body::default()
+        ..from_facts(&check.facts, context)
     })
+}
+
+fn from_facts(facts: &Facts, context: &Context) -> Body {
+    Body {
+        query: facts.query.clone(),
+        org_id: context.org(&facts.org),
+        user_id: facts.user.clone(),
+        cost: facts.cost,
+        resource: facts.resource.clone(),
+        environment: facts.environment.clone(),
+        origin: facts.origin.clone(),
+        client_ip: facts.ip,
+        dimensions: facts.dimensions.iter().cloned().collect(),
+        ..Body::default()
+    }
 }
 
 fn unknown(what: &str, policy: &Policy, program: &str) -> Failure {
     let names: Vec<&str> = policy.operations().names().take(20).collect();
     let message = format!("the policy has no such {what}; its operations are {}", names.join(", "));
-    Failure::usage(message).code("unknown_operation").fix(format!("`{program} policy check` lists all operations"))
+    Failure::usage(message)
+        .code("unknown_operation")
+        .fix(format!("`{program} policy check` lists all operations"))
 }

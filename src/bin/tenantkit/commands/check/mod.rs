@@ -1,7 +1,7 @@
 //! `check`: one request, decided.
 
 pub(crate) mod answer;
-mod given;
+pub(crate) mod given;
 
 use crate::cli::OrgOption;
 use crate::context::{Context, Missing};
@@ -38,6 +38,16 @@ pub(crate) struct Check {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["operation", "route", "tool"])]
     request: Option<String>,
     #[command(flatten)]
+    facts: Facts,
+    /// The request's id, for the error body
+    #[arg(long, value_name = "ID")]
+    request_id: Option<String>,
+}
+
+/// What a request says besides its key and its operation.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Facts {
+    #[command(flatten)]
     org: OrgOption,
     /// The user that the request names
     #[arg(long, value_name = "ID")]
@@ -60,9 +70,6 @@ pub(crate) struct Check {
     /// The client's address
     #[arg(long, value_name = "ADDRESS")]
     ip: Option<IpAddr>,
-    /// The request's id, for the error body
-    #[arg(long, value_name = "ID")]
-    request_id: Option<String>,
     /// A dimension that limits count by, such as `provider=github`
     #[arg(long = "dimension", value_name = "NAME=VALUE", value_parser = crate::commands::keys::pair)]
     dimensions: Vec<(String, String)>,
@@ -74,7 +81,11 @@ impl Check {
         let missing = if context.global.dry_run { Missing::Refuse } else { Missing::Make };
         context.with_session(missing, |session| {
             let decision = given.with_request(&session.policy, context, |request| {
-                if context.global.dry_run { session.authority.inspect(request) } else { session.authority.authorize(request) }
+                if context.global.dry_run {
+                    session.authority.inspect(request)
+                } else {
+                    session.authority.authorize(request)
+                }
             })?;
             let answer = answer::json(&session.policy, &decision, given.request_id());
             context.out.report(&answer, |style| answer::in_words(&decision, &context.names, style))?;

@@ -174,7 +174,8 @@ pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 fn org_spec(text: &str) -> Result<OrgSpec, String> {
-    let form = "an org binding is `none`, `fixed=ID`, `list=ID,ID`, `open`, `open-create`, or JSON as in the API";
+    let form =
+        "an org binding is `none`, `fixed=ID`, `list=ID,ID`, `open`, `open-create`, or JSON as in the API";
     Ok(match split(text) {
         ("none", None) => OrgSpec::None,
         ("fixed", Some(id)) => OrgSpec::Fixed(id.into()),
@@ -190,9 +191,10 @@ fn user_spec(text: &str) -> Result<UserSpec, String> {
     Ok(match split(text) {
         ("none", None) => UserSpec::None,
         ("fixed", Some(id)) => UserSpec::Fixed(id.into()),
-        ("list", Some(ids)) => {
-            UserSpec::List { entries: ids.split(',').map(|id| UserRef::User(id.into())).collect(), default: None }
-        }
+        ("list", Some(ids)) => UserSpec::List {
+            entries: ids.split(',').map(|id| UserRef::User(id.into())).collect(),
+            default: None,
+        },
         ("open", None) => UserSpec::Open { create: Some(false), default: None },
         ("open-create", None) => UserSpec::Open { create: Some(true), default: None },
         ("optional", None) => UserSpec::Optional { create: None },
@@ -219,7 +221,10 @@ mod tests {
             ("fixed=o=1", OrgSpec::Fixed("o=1".into())),
             ("list=a,b", OrgSpec::List { ids: vec!["a".into(), "b".into()], default: None }),
             ("open-create", OrgSpec::Open { create: Some(true), default: None }),
-            (r#"{"list":{"ids":["a,b"],"default":"a,b"}}"#, OrgSpec::List { ids: vec!["a,b".into()], default: Some("a,b".into()) }),
+            (
+                r#"{"list":{"ids":["a,b"],"default":"a,b"}}"#,
+                OrgSpec::List { ids: vec!["a,b".into()], default: Some("a,b".into()) },
+            ),
         ];
         for (text, spec) in cases {
             assert_eq!(org_spec(text), Ok(spec), "{text}");

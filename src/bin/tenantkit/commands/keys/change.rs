@@ -196,7 +196,8 @@ impl Rotate {
             if self.now || self.grace == Some(0) {
                 confirm(context, session, &target, "End the text of", "now, and make a successor")?;
             }
-            let issued = session.authority.rotate(&context.caller(), &target.account, &target.id, &rotation)?;
+            let issued =
+                session.authority.rotate(&context.caller(), &target.account, &target.id, &rotation)?;
             let program = &context.names.program;
             let next = format!(
                 "next: move its users to the new key; `{program} keys get {}` shows when the old one ends; \
@@ -260,7 +261,8 @@ impl ReapplyTemplate {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
         context.with_session(Missing::Refuse, |session| {
             let target = self.key.target(context, session)?;
-            let changed = session.authority.reapply_template(&context.caller(), &target.account, &target.id)?;
+            let changed =
+                session.authority.reapply_template(&context.caller(), &target.account, &target.id)?;
             tell_change(context, session, changed)
         })
     }
@@ -275,7 +277,12 @@ pub(super) fn confirm(
     rest: &str,
 ) -> Result<KeyView, Failure> {
     let view = session.authority.key(&context.caller(), &target.account, &target.id)?;
-    context.confirm(&format!("{what} key `{}` ({}) of account `{}` {rest}?", inert(&view.name), view.id, target.account))?;
+    context.confirm(&format!(
+        "{what} key `{}` ({}) of account `{}` {rest}?",
+        inert(&view.name),
+        view.id,
+        target.account
+    ))?;
     Ok(view)
 }
 

@@ -81,8 +81,11 @@ impl Create {
             None => policy.default_kind(),
         };
         let wanted = self.attributes.preset();
-        let rule = kind.and_then(|kind| kind.presets.iter().find(|rule| wanted.is_none_or(|name| rule.preset.name() == name)));
-        rule.and_then(|rule| rule.org.first()).is_some_and(|form| matches!(form, BindingForm::Fixed | BindingForm::Owner))
+        let rule = kind.and_then(|kind| {
+            kind.presets.iter().find(|rule| wanted.is_none_or(|name| rule.preset.name() == name))
+        });
+        rule.and_then(|rule| rule.org.first())
+            .is_some_and(|form| matches!(form, BindingForm::Fixed | BindingForm::Owner))
     }
 
     /// The account's only org: whoever has one need not name it.
@@ -96,12 +99,21 @@ impl Create {
         let mut orgs = page.items.into_iter().filter(|tenant| tenant.level == TenantLevel::Org);
         let (first, second) = (orgs.next(), orgs.next());
         let names = &context.names;
-        let fix = format!("name one with `{} ID` for this command, or set `{}` for all of them", names.org_flag, names.org_env);
+        let fix = format!(
+            "name one with `{} ID` for this command, or set `{}` for all of them",
+            names.org_flag, names.org_env
+        );
         match (first, second) {
             (Some(only), None) => Ok(only.org_id.unwrap_or_default().into()),
-            (None, _) => Err(Failure::usage("keys of this kind are bound to an org, and the account has none yet").code("org_required").fix(fix)),
+            (None, _) => {
+                Err(Failure::usage("keys of this kind are bound to an org, and the account has none yet")
+                    .code("org_required")
+                    .fix(fix))
+            }
             (Some(_), Some(_)) => {
-                Err(Failure::usage("keys of this kind are bound to an org, and the account has several").code("org_required").fix(fix))
+                Err(Failure::usage("keys of this kind are bound to an org, and the account has several")
+                    .code("org_required")
+                    .fix(fix))
             }
         }
     }

@@ -83,9 +83,14 @@ impl Delete {
         ];
         context.with_session(Missing::Refuse, |session| {
             let target = self.key.target(context, session)?;
-            let view = confirm(context, session, &target, "Delete", "with its record; nothing brings it back")?;
+            let view =
+                confirm(context, session, &target, "Delete", "with its record; nothing brings it back")?;
             session.authority.delete(&context.caller(), &target.account, &target.id)?;
-            context.changed(format_args!("deleted key `{}` ({}); no process accepts it any more", inert(&view.name), view.id));
+            context.changed(format_args!(
+                "deleted key `{}` ({}); no process accepts it any more",
+                inert(&view.name),
+                view.id
+            ));
             if !context.out.is_for_people() {
                 let deleted = Deleted { id: view.id, deleted: !context.global.dry_run };
                 context.out.one(&deleted, COLUMNS, |_| Vec::new())?;
@@ -104,18 +109,26 @@ impl RevokeByValue {
         let key = secrets::api_key(Some(&self.key), &context.names.key_env)?;
         let Some(key) = key else { return Err(Failure::usage("there is no key where one was to be read")) };
         context.with_session(Missing::Refuse, |session| {
-            let verb = if session.policy.lifecycle().removal == Removal::Delete { "Delete" } else { "Revoke" };
+            let verb =
+                if session.policy.lifecycle().removal == Removal::Delete { "Delete" } else { "Revoke" };
             context.confirm(&format!("{verb} the key with this text, whosever it is?"))?;
-            let ended = secrets::with_text(&key, |text| session.authority.revoke_by_value(&context.caller(), text))?;
+            let ended =
+                secrets::with_text(&key, |text| session.authority.revoke_by_value(&context.caller(), text))?;
             match ended {
                 Some(ended) => {
-                    context.changed(format_args!("ended key {} of account `{}`", ended.id, inert(&ended.account_id)));
+                    context.changed(format_args!(
+                        "ended key {} of account `{}`",
+                        ended.id,
+                        inert(&ended.account_id)
+                    ));
                     if !context.out.is_for_people() {
                         context.out.one(&ended, COLUMNS, |_| Vec::new())?;
                     }
                     Ok(Exit::Done)
                 }
-                None => Err(Failure::new("key_not_found", "no key in use has this text; nothing was changed")),
+                None => {
+                    Err(Failure::new("key_not_found", "no key in use has this text; nothing was changed"))
+                }
             }
         })
     }
@@ -127,7 +140,9 @@ impl Reveal {
             let target = self.key.target(context, session)?;
             let key = session.authority.reveal(&context.caller(), &target.account, &target.id)?;
             secrets::with_text(&key, |text| {
-                context.out.report(&serde_json::json!({ "id": target.id, "key": text }), |_| format!("{text}\n"))
+                context
+                    .out
+                    .report(&serde_json::json!({ "id": target.id, "key": text }), |_| format!("{text}\n"))
             })?;
             Ok(Exit::Done)
         })

@@ -112,7 +112,8 @@ impl List {
         context.with_session(Missing::Refuse, |session| {
             let caller = context.caller();
             let filter = self.filter(context, session)?;
-            let page = |after, limit| session.authority.keys(&caller, context.account(), &filter, after, limit);
+            let page =
+                |after, limit| session.authority.keys(&caller, context.account(), &filter, after, limit);
             let views = self.pages.read(context, |view: &KeyView| view.id, page)?;
             show(context, session, views, "no keys that match")
         })
@@ -126,7 +127,8 @@ impl List {
         let mut filter = KeyFilter::default();
         filter.kind = text(&self.kind);
         filter.environment = text(&self.environment);
-        filter.org_id = org.map_err(|error| Failure::usage(format!("the org id {error}")).code("org_invalid"))?;
+        filter.org_id =
+            org.map_err(|error| Failure::usage(format!("the org id {error}")).code("org_invalid"))?;
         filter.role = text(&self.role);
         filter.plan = text(&self.plan);
         filter.name_prefix = text(&self.name);
@@ -146,15 +148,22 @@ impl List {
     /// A word that the policy does not have matches no key; it is a mistake more likely than a question.
     fn check_words(&self, policy: &Policy) -> Result<(), Failure> {
         let unknown = |what: &str, words: Vec<&str>| {
-            Err(Failure::usage(format!("the policy has no such {what}; it has {}", words.join(", "))).code("validation_error"))
+            Err(Failure::usage(format!("the policy has no such {what}; it has {}", words.join(", ")))
+                .code("validation_error"))
         };
         match (&self.kind, &self.environment, &self.role, &self.plan) {
-            (Some(name), _, _, _) if policy.kind(name).is_none() => unknown("kind", policy.kinds().names().collect()),
+            (Some(name), _, _, _) if policy.kind(name).is_none() => {
+                unknown("kind", policy.kinds().names().collect())
+            }
             (_, Some(name), _, _) if policy.environment(name).is_none() => {
                 unknown("environment", policy.environments().names().collect())
             }
-            (_, _, Some(name), _) if policy.role(name).is_none() => unknown("role", policy.roles().names().collect()),
-            (_, _, _, Some(name)) if policy.plan(name).is_none() => unknown("plan", policy.plans().names().collect()),
+            (_, _, Some(name), _) if policy.role(name).is_none() => {
+                unknown("role", policy.roles().names().collect())
+            }
+            (_, _, _, Some(name)) if policy.plan(name).is_none() => {
+                unknown("plan", policy.plans().names().collect())
+            }
             _ => Ok(()),
         }
     }
@@ -183,7 +192,9 @@ impl Due {
                 None => "the policy has no reminder, so no key is ever due".to_owned(),
             };
             let exit = show(context, session, views, &none)?;
-            context.out.note(format_args!("next: `{} keys rotate KEY_ID` replaces one", context.names.program));
+            context
+                .out
+                .note(format_args!("next: `{} keys rotate KEY_ID` replaces one", context.names.program));
             Ok(exit)
         })
     }
@@ -196,9 +207,11 @@ impl Unused {
             let now = session.authority.now();
             let mut filter = KeyFilter::default();
             filter.unused_since = Some(now.plus_seconds(-i64::from(self.duration)));
-            let page = |after, limit| session.authority.keys(&caller, context.account(), &filter, after, limit);
+            let page =
+                |after, limit| session.authority.keys(&caller, context.account(), &filter, after, limit);
             let views = self.pages.read(context, |view: &KeyView| view.id, page)?;
-            let none = format!("every key was used or made in the last {}", time::length(i64::from(self.duration)));
+            let none =
+                format!("every key was used or made in the last {}", time::length(i64::from(self.duration)));
             show(context, session, views, &none)
         })
     }
@@ -227,11 +240,14 @@ impl Overgranted {
 
 fn show(context: &Context, session: &Session, views: Vec<KeyView>, none: &str) -> Result<Exit, Failure> {
     if views.is_empty() && context.global.account.is_none() {
-        context.out.note(format_args!("{none} in account `{}`; `--account` names another one", context.account()));
+        context
+            .out
+            .note(format_args!("{none} in account `{}`; `--account` names another one", context.account()));
     } else if views.is_empty() {
         context.out.note(none);
     }
-    let keys: Result<Vec<Key>, Failure> = views.into_iter().map(|view| with_usage(context, session, view)).collect();
+    let keys: Result<Vec<Key>, Failure> =
+        views.into_iter().map(|view| with_usage(context, session, view)).collect();
     context.out.list(&keys?, COLUMNS)?;
     Ok(Exit::Done)
 }
@@ -262,4 +278,3 @@ impl KeyUsage {
         }
     }
 }
-

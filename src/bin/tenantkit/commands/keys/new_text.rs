@@ -45,7 +45,10 @@ pub(super) fn check_stdout(context: &Context) -> Result<(), Failure> {
 fn goes_nowhere() -> bool {
     let null = rustix::fs::stat("/dev/null");
     match (rustix::fs::fstat(std::io::stdout()), null) {
-        (Ok(stdout), Ok(null)) => (stdout.st_dev, stdout.st_ino) == (null.st_dev, null.st_ino) || stdout.st_rdev == null.st_rdev && stdout.st_rdev != 0,
+        (Ok(stdout), Ok(null)) => {
+            (stdout.st_dev, stdout.st_ino) == (null.st_dev, null.st_ino)
+                || stdout.st_rdev == null.st_rdev && stdout.st_rdev != 0
+        }
         (Err(_), _) => true,
         (Ok(_), Err(_)) => false,
     }
@@ -60,7 +63,13 @@ fn goes_nowhere() -> bool {
 ///
 /// # Errors
 /// When stdout does not take it; the failure names the key, for it exists.
-pub(super) fn show(context: &Context, issued: IssuedKey, form: Form, what: &str, next: &str) -> Result<Exit, Failure> {
+pub(super) fn show(
+    context: &Context,
+    issued: IssuedKey,
+    form: Form,
+    what: &str,
+    next: &str,
+) -> Result<Exit, Failure> {
     let is_dry = context.global.dry_run;
     let key = Key { view: issued.view, usage: None };
     let text = issued.key.as_ref().filter(|_| !is_dry);
@@ -73,7 +82,9 @@ pub(super) fn show(context: &Context, issued: IssuedKey, form: Form, what: &str,
         context.out.aside(view::fields(&key, context.out.style()));
         match text {
             Some(_) => context.out.note("its text follows on stdout; it is not shown again"),
-            None if issued.replayed => context.out.note("this act was done before under its operation id; the text was shown then"),
+            None if issued.replayed => {
+                context.out.note("this act was done before under its operation id; the text was shown then")
+            }
             None => {}
         }
     }
@@ -84,8 +95,9 @@ pub(super) fn show(context: &Context, issued: IssuedKey, form: Form, what: &str,
         }
         (Format::Table, Some(text)) => context.out.data(format!("{text}\n")),
         (_, text) => {
-            let made = Made { key: text, record: &key, warnings: &issued.warnings, replayed: issued.replayed };
-            context.out.one(&made, COLUMNS, |_| Vec::new())
+            let made =
+                Made { key: text, record: &key, warnings: &issued.warnings, replayed: issued.replayed };
+            context.out.one(&made, &columns(), |_| Vec::new())
         }
     };
     let printed = match text {
@@ -105,9 +117,11 @@ pub(super) fn show(context: &Context, issued: IssuedKey, form: Form, what: &str,
     Ok(Exit::Done)
 }
 
-const COLUMNS: &[Column<Made<'_>>] = &[
-    Column::new("key", |made, _| Cell::option(made.key)),
-    Column::new("id", |made, _| Cell::new(made.record.view.id.to_string())),
-    Column::new("name", |made, _| Cell::new(&made.record.view.name)),
-    Column::new("expires at", |made, style| Cell::instant(made.record.view.expires_at, style)),
-];
+fn columns<'a>() -> [Column<Made<'a>>; 4] {
+    [
+        Column::new("key", |made, _| Cell::option(made.key)),
+        Column::new("id", |made, _| Cell::new(made.record.view.id.to_string())),
+        Column::new("name", |made, _| Cell::new(&made.record.view.name)),
+        Column::new("expires at", |made, style| Cell::instant(made.record.view.expires_at, style)),
+    ]
+}

@@ -30,11 +30,22 @@ fn in_words(options: &Options) -> String {
     let mut text = String::new();
     kinds(&mut text, options);
     if options.environments.iter().any(|(name, _)| &**name != "default") {
-        section(&mut text, "environments", options.environments.iter().map(|(name, label)| (name, labelled(name, label))));
+        section(
+            &mut text,
+            "environments",
+            options.environments.iter().map(|(name, label)| (name, labelled(name, label))),
+        );
     }
-    let roles = options.roles.iter().map(|role| (&role.name, labelled(&role.name, &role.label) + &role.permissions.join(" ")));
+    let roles = options
+        .roles
+        .iter()
+        .map(|role| (&role.name, labelled(&role.name, &role.label) + &role.permissions.join(" ")));
     section(&mut text, "roles, highest first", roles);
-    section(&mut text, "permissions", options.groups.iter().map(|(name, permissions)| (name, permissions.join(" "))));
+    section(
+        &mut text,
+        "permissions",
+        options.groups.iter().map(|(name, permissions)| (name, permissions.join(" "))),
+    );
     let templates = options.templates.iter().map(|template| {
         let label = labelled(&template.name, &template.label);
         (&template.name, format!("{label}version {}: {}", template.version, template.permissions.join(" ")))
@@ -46,16 +57,22 @@ fn in_words(options: &Options) -> String {
     section(&mut text, "plans", plans);
     section(&mut text, "labels", options.labels.iter().map(|label| (label, String::new())));
     let _ = writeln!(text, "expiry\n  {}", expiry(options));
-    let _ = writeln!(text, "rotation\n  the old key works at most {}", time::length(i64::from(options.max_grace_s)));
+    let _ = writeln!(
+        text,
+        "rotation\n  the old key works at most {}",
+        time::length(i64::from(options.max_grace_s))
+    );
     text
 }
 
 fn kinds(text: &mut String, options: &Options) {
     let kinds = options.kinds.iter().map(|kind| {
         let presets: Vec<&str> = kind.presets.iter().map(|preset| preset.name).collect();
-        let mut words = format!("{}{}, for {}", labelled(&kind.name, &kind.label), kind.class.word(), presets.join(", "));
+        let mut words =
+            format!("{}{}, for {}", labelled(&kind.name, &kind.label), kind.class.word(), presets.join(", "));
         if kind.role != Need::None {
-            let default = kind.default_role.as_deref().map_or(String::new(), |role| format!(" (default {role})"));
+            let default =
+                kind.default_role.as_deref().map_or(String::new(), |role| format!(" (default {role})"));
             let _ = write!(words, "; role {}{default}", kind.role.word());
         }
         if kind.permissions != Need::None {
@@ -93,7 +110,10 @@ fn labelled(name: &str, label: &str) -> String {
 
 fn expiry(options: &Options) -> String {
     let length = |seconds: u32| time::length(i64::from(seconds));
-    let longest = options.max_lifetime_s.map_or(String::new(), |seconds| format!(", at most {}", length(seconds)));
-    let default = options.default_lifetime_s.map_or(String::new(), |seconds| format!(", {} if none is chosen", length(seconds)));
+    let longest =
+        options.max_lifetime_s.map_or(String::new(), |seconds| format!(", at most {}", length(seconds)));
+    let default = options
+        .default_lifetime_s
+        .map_or(String::new(), |seconds| format!(", {} if none is chosen", length(seconds)));
     format!("{}{longest}{default}", options.expiry.word())
 }

@@ -28,7 +28,8 @@ impl Pages {
         id_of: impl Fn(&T) -> KeyId,
         page: impl Fn(Option<KeyId>, u32) -> Result<Page<T>, tenantkit::Error>,
     ) -> Result<Vec<T>, Failure> {
-        let mut after = self.after.as_deref().map(str::parse::<KeyId>).transpose().map_err(tenantkit::Error::from)?;
+        let mut after =
+            self.after.as_deref().map(str::parse::<KeyId>).transpose().map_err(tenantkit::Error::from)?;
         let limit = self.limit.map_or(usize::MAX, |limit| limit as usize);
         let mut items = Vec::new();
         loop {

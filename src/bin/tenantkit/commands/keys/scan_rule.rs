@@ -50,7 +50,8 @@ impl ScanRule {
         for (format, kind, environment) in policy.formats().iter() {
             let name = |named: Option<&str>| named.unwrap_or_default().to_owned();
             let kind = name(policy.kinds().at(kind).map(|kind| &*kind.name));
-            let environment = name(policy.environments().at(environment).map(|environment| &*environment.name));
+            let environment =
+                name(policy.environments().at(environment).map(|environment| &*environment.name));
             if self.kind.as_ref().is_some_and(|wanted| *wanted != kind)
                 || self.environment.as_ref().is_some_and(|wanted| *wanted != environment)
             {
@@ -61,7 +62,13 @@ impl ScanRule {
             } else {
                 format!("{}-{kind}-{environment}", policy.name())
             };
-            rules.push(Rule { id, kind, environment, prefix: format.prefix().to_owned(), regex: format.scan_rule() });
+            rules.push(Rule {
+                id,
+                kind,
+                environment,
+                prefix: format.prefix().to_owned(),
+                regex: format.scan_rule(),
+            });
         }
         if rules.is_empty() {
             return Err(Failure::usage("the policy has no keys of this kind and environment"));

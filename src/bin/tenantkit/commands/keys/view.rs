@@ -44,7 +44,7 @@ pub(crate) const COLUMNS: &[Column<Key>] = &[
     Column::new("acts for", |key, _| Cell::new(acts_for(&key.view))),
     Column::new("role", |key, _| Cell::option(key.view.role.as_ref())),
     Column::detail("permissions", |key, _| Cell::words(&key.view.permissions)),
-    Column::new("plan", |key, _| Cell::option(key.view.plan.as_ref().map(|plan| &plan.name))),
+    Column::new("plan", |key, _| Cell::option(key.view.plan.as_ref().and_then(|plan| plan.name.as_ref()))),
     Column::new("usage", |key, style| {
         key.usage.as_ref().map_or_else(|| Cell::option(None::<&str>), |usage| usage.gauge.cell(style))
     }),
@@ -71,11 +71,16 @@ pub(crate) fn fields(key: &Key, style: &Style) -> Vec<(&'static str, Cell)> {
         ("acts for", Cell::new(acts_for(view))),
         ("role", Cell::option(view.role.as_ref())),
         ("permissions", Cell::words(&view.permissions)),
-        ("template", Cell::option(view.template.as_ref().map(|used| format!("{} (version {})", used.name, used.version)))),
+        (
+            "template",
+            Cell::option(
+                view.template.as_ref().map(|used| format!("{} (version {})", used.name, used.version)),
+            ),
+        ),
         ("resources", resources(&view.resources)),
         ("origins", Cell::words(&view.origins)),
         ("addresses", Cell::option(view.ip_allow.as_ref().map(|list| addresses(list)))),
-        ("plan", Cell::option(view.plan.as_ref().map(|plan| &plan.name))),
+        ("plan", Cell::option(view.plan.as_ref().and_then(|plan| plan.name.as_ref()))),
         ("entitlements", Cell::words(view.plan.iter().flat_map(|plan| &plan.entitlements))),
     ];
     if let Some(usage) = &key.usage {
@@ -102,8 +107,12 @@ fn status(key: &Key) -> Cell {
         KeyStatus::Revoked => ("revoked", Tone::Bad),
         KeyStatus::Expired => ("expired", Tone::Bad),
         KeyStatus::Disabled => ("disabled", Tone::Warn),
-        _ if key.usage.as_ref().is_some_and(|usage| usage.gauge.tone() == Tone::Bad) => ("limit reached", Tone::Bad),
-        _ if key.usage.as_ref().is_some_and(|usage| usage.gauge.tone() == Tone::Warn) => ("near limit", Tone::Warn),
+        _ if key.usage.as_ref().is_some_and(|usage| usage.gauge.tone() == Tone::Bad) => {
+            ("limit reached", Tone::Bad)
+        }
+        _ if key.usage.as_ref().is_some_and(|usage| usage.gauge.tone() == Tone::Warn) => {
+            ("near limit", Tone::Warn)
+        }
         KeyStatus::ExpiresSoon => ("expires soon", Tone::Warn),
         KeyStatus::BeingReplaced => ("being replaced", Tone::Warn),
         KeyStatus::RotationDue => ("rotation due", Tone::Warn),
@@ -180,7 +189,9 @@ fn user(binding: &UserBinding) -> Option<String> {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             one_of("users", &names, default.as_ref().map(name).as_deref())
         }
-        UserBinding::Open { create, default } => any("user", *create) + &usually(default.as_ref().map(name).as_deref()),
+        UserBinding::Open { create, default } => {
+            any("user", *create) + &usually(default.as_ref().map(name).as_deref())
+        }
         UserBinding::Optional { create } => format!("{} or none", any("user", *create)),
     })
 }

@@ -34,7 +34,8 @@ impl Faults {
 impl<R: Read> CsvLines<R> {
     pub(super) fn new(source: R, faults: Faults) -> Result<Self, Failure> {
         let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(source);
-        let unreadable = |e: csv::Error| Failure::new("file_error", format!("the head line can't be read: {e}"));
+        let unreadable =
+            |e: csv::Error| Failure::new("file_error", format!("the head line can't be read: {e}"));
         let head = rows.headers().map_err(unreadable)?.clone();
         if !head.iter().any(|name| name == "digest") {
             return Err(Failure::usage("the head line has no column `digest`"));
@@ -138,7 +139,10 @@ mod tests {
             r#"{"digest":"aa","disabled":true,"labels":{"env":"prod"},"name":"ci","permissions":["A:B","C:D"],"resources":"all"}"#
         );
         let bb = lines.iter().position(|line| line.contains("bb")).unwrap();
-        assert_eq!((bb, lines[bb]), (3, r#"{"digest":"bb","name":"two\nlines","resources":["agent:1","agent:2"]}"#));
+        assert_eq!(
+            (bb, lines[bb]),
+            (3, r#"{"digest":"bb","name":"two\nlines","resources":["agent:1","agent:2"]}"#)
+        );
         assert_eq!(lines[5], "not a row");
         assert!(faults.take(6).unwrap().contains("2 fields"));
         assert_eq!(lines[6], r#"{"digest":"dd","name":"last"}"#);

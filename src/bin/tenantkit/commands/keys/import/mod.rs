@@ -106,7 +106,9 @@ impl Import {
             };
             let result = import(context, session, lines, encoding, on_event);
             progress.end();
-            let report = result.map_err(|error| Failure::from(error).fix("run it again: keys that are there are passed over"))?;
+            let report = result.map_err(|error| {
+                Failure::from(error).fix("run it again: keys that are there are passed over")
+            })?;
             mark.remove();
             self.tell(context, &report, rejects)
         })
@@ -128,8 +130,13 @@ impl Import {
         if report.refused == 0 {
             return Ok(Exit::Done);
         }
-        let message = format!("{} lines were refused; `{}` lists them with the reason", report.refused, rejects.path.display());
-        Err(Failure::new("partly_done", message).fix("mend those lines and run it again: keys that are there are passed over"))
+        let message = format!(
+            "{} lines were refused; `{}` lists them with the reason",
+            report.refused,
+            rejects.path.display()
+        );
+        Err(Failure::new("partly_done", message)
+            .fix("mend those lines and run it again: keys that are there are passed over"))
     }
 
     fn open(&self) -> Result<(Box<dyn Read>, Option<u64>), Failure> {
@@ -146,12 +153,16 @@ impl Import {
     }
 
     fn form(&self) -> Form {
-        let is_csv = || Path::new(&self.file).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
+        let is_csv = || {
+            Path::new(&self.file).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
+        };
         self.form.unwrap_or_else(|| if is_csv() { Form::Csv } else { Form::Jsonl })
     }
 
     fn rejects_path(&self) -> PathBuf {
-        let beside = || if self.file == "-" { "rejects.jsonl".to_owned() } else { format!("{}.rejects.jsonl", self.file) };
+        let beside = || {
+            if self.file == "-" { "rejects.jsonl".to_owned() } else { format!("{}.rejects.jsonl", self.file) }
+        };
         self.rejects.clone().unwrap_or_else(|| beside().into())
     }
 }
@@ -203,9 +214,14 @@ impl Mark {
 
     /// The lines that are done; 0 where nothing was begun.
     fn read(&self) -> Result<u64, Failure> {
-        let Some(path) = &self.0 else { return Err(Failure::usage("`--resume` needs a file: stdin can't be begun again")) };
+        let Some(path) = &self.0 else {
+            return Err(Failure::usage("`--resume` needs a file: stdin can't be begun again"));
+        };
         match std::fs::read_to_string(path) {
-            Ok(text) => text.trim().parse().map_err(|_| Failure::usage(format!("`{}` holds no number of lines", path.display()))),
+            Ok(text) => text
+                .trim()
+                .parse()
+                .map_err(|_| Failure::usage(format!("`{}` holds no number of lines", path.display()))),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(0),
             Err(e) => Err(Failure::file("can't read", path, &e)),
         }
@@ -257,7 +273,13 @@ mod tests {
     #[test]
     fn lines_that_are_done_keep_their_places() {
         let text = "one\n\ntwo\nthree\n";
-        let cases = [(0, "one\n\ntwo\nthree\n"), (1, "\n\ntwo\nthree\n"), (2, "\n\n\nthree\n"), (3, "\n\n\n\n"), (9, "\n\n\n\n")];
+        let cases = [
+            (0, "one\n\ntwo\nthree\n"),
+            (1, "\n\ntwo\nthree\n"),
+            (2, "\n\n\nthree\n"),
+            (3, "\n\n\n\n"),
+            (9, "\n\n\n\n"),
+        ];
         for (done, expected) in cases {
             let mut left = String::new();
             without_first(Box::new(text.as_bytes()), done).unwrap().read_to_string(&mut left).unwrap();

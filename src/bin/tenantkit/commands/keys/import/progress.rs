@@ -43,7 +43,12 @@ impl Progress {
 
     pub(super) fn at(&mut self, report: &ImportReport) {
         let words = || {
-            format!("{} lines read, {} keys taken over, {} refused", grouped(report.lines), grouped(report.imported), grouped(report.refused))
+            format!(
+                "{} lines read, {} keys taken over, {} refused",
+                grouped(report.lines),
+                grouped(report.imported),
+                grouped(report.refused)
+            )
         };
         match &mut self.way {
             Way::Bar(bar) => {

@@ -8,6 +8,9 @@
 //! cargo run --example mcpstack --features axum-08 -- --listen 127.0.0.1:8080 --db mcpstack.db
 //! ```
 
+// The tests include these modules and use what is public in them.
+#![allow(unreachable_pub)]
+
 #[path = "../answers.rs"]
 mod answers;
 mod app;

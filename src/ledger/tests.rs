@@ -175,7 +175,7 @@ fn a_process_that_was_idle_for_days_begins_a_new_life() {
     assert!(is_taken(&process.take(&world.call(std::slice::from_ref(&limit)))));
     world.clock.advance_seconds(2 * 86_400);
     process.maintain(world.now()).unwrap();
-    for call in [std::slice::from_ref(&limit)[..], &[limit.clone(), quota(2, 9)]] {
+    for call in [std::slice::from_ref(&limit), &[limit.clone(), quota(2, 9)]] {
         assert!(is_taken(&process.take(&world.call(call))));
         world.clock.advance_seconds(2 * 86_400);
         process.maintain(world.now()).unwrap();

@@ -37,6 +37,7 @@ pub(super) struct Wire {
     pub(super) fates: Mutex<VecDeque<Fate>>,
     pub(super) exchanges: AtomicU64,
     /// Called before each exchange.
+    #[allow(clippy::type_complexity, reason = "one hook, in tests")]
     pub(super) before: Mutex<Option<Arc<dyn Fn(&Batch) + Send + Sync>>>,
 }
 

@@ -7,7 +7,7 @@
 //! [`route`] finds the operation that a method and a path mean, [`identity`] carries an allowed caller on to the next
 //! server, [`cors`] answers browsers, and [`mcp`] guards servers of the Model Context Protocol.
 //!
-//! Nothing here needs a feature, a runtime or a web framework. The feature `tower` adds [`tower`](self::tower), a layer
+//! Nothing here needs a feature, a runtime or a web framework. The feature `tower` adds `http::tower`, a layer
 //! for any tower service; `axum-08` adds extractors for axum 0.8.
 
 #[cfg(feature = "axum-08")]

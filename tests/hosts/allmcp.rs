@@ -141,7 +141,7 @@ fn am_09_bindings_are_edited_at_once() {
 #[test]
 fn am_23_a_providers_limit_is_passed_on() {
     let limited = Arc::new(|tool: &str, _: &Value| match tool {
-        "bitrix24_list_deals" => Err(allmcp_app::RateLimited { retry_after_s: Some(2) }),
+        "bitrix24_list_deals" => Err(allmcp_app::providers::RateLimited { retry_after_s: Some(2) }),
         _ => Ok(json!({"ok": true})),
     });
     let host = Host::start("allmcp", |authority| allmcp_app::router_to(authority, limited));
@@ -218,6 +218,14 @@ fn extended_one_month_for_the_account() {
     let left = call("list_providers");
     assert_eq!(left.header("ratelimit"), None, "free calls meet no limit");
     host.clock.set(crate::host::NOW.plus_seconds(600));
+    let usage: Value = serde_json::from_str(&text(&call("get_usage"))).unwrap();
+    let month = usage["limits"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|line| line["limit"] == "provider-calls-month")
+        .unwrap();
+    assert_eq!((&month["count"], &month["cap"]), (&json!(180), &json!(20_000)));
     let answer = call("slack_post_message");
     let limits = answer.header("ratelimit").unwrap();
     assert!(limits.contains("\"provider-calls-month\";r=19819;"), "{limits}");

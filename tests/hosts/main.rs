@@ -1,5 +1,12 @@
 //! The four example hosts on loopback, driven by a plain HTTP client, each under its product's policy file.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    unreachable_pub
+)]
 
 // The hosts' own sources, found where the examples find them.
 #[path = "../../examples/hosts/answers.rs"]
@@ -25,3 +32,4 @@ mod mcpstack;
 mod mcpstack_keys;
 mod runstack;
 mod runtype;
+mod runtype_extended;

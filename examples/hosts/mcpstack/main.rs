@@ -12,7 +12,7 @@
 //! ```
 
 // The tests include these modules and use what is public in them.
-#![allow(unreachable_pub)]
+#![allow(unreachable_pub, missing_docs, reason = "a program, not a library")]
 
 #[path = "../answers.rs"]
 mod answers;
@@ -23,12 +23,26 @@ mod serve;
 mod shelf;
 
 use std::process::ExitCode;
+use tenantkit::Person;
 
 const POLICY: &str = include_str!("../../policies/mcpstack.toml");
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let stack = app::Stack::new(app::People::from_environment());
+    let stack = app::Stack::new(people());
     let asked = stack.clone();
     serve::run(POLICY, move |builder| asked.setup(builder), |authority| stack.router(authority)).await
+}
+
+/// The people that `MCPSTACK_PEOPLE` names, as `token=account/user/organisation/role` with spaces between them.
+fn people() -> app::People {
+    let people = app::People::default();
+    for entry in std::env::var("MCPSTACK_PEOPLE").unwrap_or_default().split_whitespace() {
+        let (token, who) = entry.split_once('=').unwrap_or_default();
+        match who.split('/').collect::<Vec<_>>()[..] {
+            [account, user, org, role] => people.add(token, Person::new(account, user).member_of(org, role)),
+            _ => eprintln!("MCPSTACK_PEOPLE: an entry is `token=account/user/organisation/role`"),
+        }
+    }
+    people
 }

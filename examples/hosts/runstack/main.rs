@@ -7,7 +7,7 @@
 //! ```
 
 // The tests include these modules and use what is public in them.
-#![allow(unreachable_pub)]
+#![allow(unreachable_pub, missing_docs, reason = "a program, not a library")]
 
 mod app;
 #[path = "../serve.rs"]

@@ -22,6 +22,8 @@ pub(crate) struct Facts {
     pub(crate) request_id: Option<String>,
     pub(crate) operation_id: Option<String>,
     pub(crate) dimensions: Vec<(String, String)>,
+    /// Units of an operation whose cost varies.
+    pub(crate) cost: Option<u64>,
 }
 
 impl Facts {
@@ -37,7 +39,8 @@ impl Facts {
             client_ip: settings.client_ip.as_ref().and_then(|find| find(parts)),
             request_id: (settings.request_id)(parts),
             operation_id: settings.takes_operation_ids.then(|| operation_id(&parts.headers)).flatten(),
-            dimensions: Vec::new(),
+            dimensions: settings.dimensions.as_ref().map(|find| find(parts)).unwrap_or_default(),
+            cost: settings.cost.as_ref().and_then(|find| find(parts)),
         }
     }
 
@@ -103,6 +106,7 @@ impl Facts {
             request.client_ip = self.client_ip;
             request.request_id = self.request_id.as_deref();
             request.operation_id = self.operation_id.as_deref();
+            request.cost = self.cost;
             judge(&request)
         })
     }

@@ -78,7 +78,7 @@ impl GuardLayer {
     }
 
     /// How to find the client's address: the socket's, or what
-    /// [`client_address`](crate::address::client_address) says behind trusted proxies. Without it keys with an address
+    /// [`TrustedProxies`](crate::address::TrustedProxies) finds behind trusted proxies. Without it keys with an address
     /// list are refused.
     #[must_use]
     pub fn client_ip(mut self, find: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static) -> Self {
@@ -90,6 +90,23 @@ impl GuardLayer {
     #[must_use]
     pub fn request_id(mut self, find: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
         self.settings.request_id = Arc::new(find);
+        self
+    }
+
+    /// The dimensions of a request that the policy's limits count by, such as the conversation that a message belongs to.
+    #[must_use]
+    pub fn dimensions(
+        mut self,
+        find: impl Fn(&Parts) -> Vec<(String, String)> + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.dimensions = Some(Arc::new(find));
+        self
+    }
+
+    /// The units of a request, where its operation has a cost that varies; `None` leaves it to the policy.
+    #[must_use]
+    pub fn cost(mut self, find: impl Fn(&Parts) -> Option<u64> + Send + Sync + 'static) -> Self {
+        self.settings.cost = Some(Arc::new(find));
         self
     }
 

@@ -29,13 +29,13 @@ type DimensionsOf = Arc<dyn Fn(&Message) -> Vec<(String, String)> + Send + Sync>
 pub struct McpLayer {
     pub(super) settings: Settings,
     pub(super) sessions: Arc<Sessions>,
-    pub(super) dimensions: Option<DimensionsOf>,
+    pub(super) dimensions_of: Option<DimensionsOf>,
 }
 
 impl McpLayer {
     /// A guard with a session table of its own.
     pub fn new(authority: Authority, runtime: impl Runtime) -> Self {
-        Self { settings: Settings::new(authority, runtime), sessions: Arc::default(), dimensions: None }
+        Self { settings: Settings::new(authority, runtime), sessions: Arc::default(), dimensions_of: None }
     }
 
     /// The environment of the server; keys of another are refused.
@@ -65,7 +65,7 @@ impl McpLayer {
         mut self,
         of: impl Fn(&Message) -> Vec<(String, String)> + Send + Sync + 'static,
     ) -> Self {
-        self.dimensions = Some(Arc::new(of));
+        self.dimensions_of = Some(Arc::new(of));
         self
     }
 }

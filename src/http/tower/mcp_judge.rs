@@ -83,8 +83,8 @@ impl McpLayer {
             Err(ReadError::Failed(_)) => Err(MessageError::NotJson),
         };
         let mut facts = self.facts(policy, parts);
-        if let (Ok(message), Some(dimensions)) = (&parsed, &self.dimensions) {
-            facts.dimensions = dimensions(message);
+        if let (Ok(message), Some(dimensions_of)) = (&parsed, &self.dimensions_of) {
+            facts.dimensions = dimensions_of(message);
         }
         let facts = Arc::new(facts);
         let message = match parsed {

@@ -165,7 +165,8 @@ mod tests {
             if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
                 return value;
             }
-            woken.recv().unwrap();
+            // A wake-up that is lost fails the test instead of holding it up for ever.
+            woken.recv_timeout(Duration::from_secs(30)).unwrap();
         }
     }
 

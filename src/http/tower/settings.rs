@@ -20,6 +20,8 @@ use std::time::Duration;
 /// The host's own authentication of people: from a token to a person.
 pub(crate) type SignIn = Arc<dyn Fn(String) -> BoxFuture<Option<Person>> + Send + Sync>;
 
+type DimensionsOf = Arc<dyn Fn(&Parts) -> Vec<(String, String)> + Send + Sync>;
+
 type FromParts<T> = Arc<dyn Fn(&Parts) -> Option<T> + Send + Sync>;
 
 /// How one guard judges.
@@ -31,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) client_ip: Option<FromParts<IpAddr>>,
     pub(crate) request_id: FromParts<String>,
     pub(crate) takes_operation_ids: bool,
+    pub(crate) dimensions: Option<DimensionsOf>,
+    pub(crate) cost: Option<FromParts<u64>>,
     pub(crate) people: Option<SignIn>,
 }
 
@@ -43,6 +47,8 @@ impl Settings {
             client_ip: None,
             request_id: Arc::new(|parts| inbound_request_id(&parts.headers).or_else(new_request_id)),
             takes_operation_ids: false,
+            dimensions: None,
+            cost: None,
             people: None,
         }
     }
@@ -61,7 +67,7 @@ impl Settings {
         {
             return Ok(decision.into());
         }
-        let (name, max) = (operation.name.clone(), usual_cost(operation));
+        let (name, max) = (operation.name.clone(), facts.cost.unwrap_or_else(|| usual_cost(operation)));
         self.ask(facts, move |authority, facts| {
             facts.with_request(&name, |request| match hold {
                 true => authority.reserve(request, max).map(Verdict::from),

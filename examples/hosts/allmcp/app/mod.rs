@@ -1,10 +1,9 @@
 //! The one route.
 
-mod providers;
+pub mod providers;
 mod tools;
 
 use axum::Router;
-pub use providers::RateLimited;
 use providers::Upstream;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tenantkit::http::mcp::answer::tool_code_result;
 use tenantkit::http::tower::RequestId;
 use tenantkit::tenant::TenantScope;
-use tenantkit::{Authority, Code};
+use tenantkit::{Authority, Caller, Code, Grant};
 
 const SYSTEM_TOOLS: [(&str, &str); 7] = [
     ("list_connections", "Which providers are connected."),
@@ -85,6 +85,20 @@ impl AllMcp {
         }
     }
 
+    /// What the limits of the calling key count, and what is left of them.
+    async fn usage(&self, grant: Option<Arc<Grant>>) -> CallToolResult {
+        let Some(grant) = grant else { return failed("no guard stands before this server") };
+        let authority = self.authority.clone();
+        let read =
+            move || authority.key_usage(&Caller::key(&grant), grant.account_id(), &grant.key_id(), &[]);
+        match tokio::task::spawn_blocking(read).await {
+            Ok(Ok(lines)) => {
+                CallToolResult::success(vec![ContentBlock::text(json!({"limits": lines}).to_string())])
+            }
+            _ => failed("the usage could not be read just now; try again"),
+        }
+    }
+
     fn connected(&self, scope: &TenantScope) -> Vec<&'static str> {
         let namespace = scope.namespace();
         let connections = self.connections();
@@ -127,6 +141,10 @@ impl ServerHandler for AllMcp {
             extensions.and_then(|extensions| extensions.get::<RequestId>()).map(RequestId::as_str);
         let arguments = Value::Object(request.arguments.unwrap_or_default());
         let provider = arguments.get("provider").and_then(Value::as_str).unwrap_or_default();
+        if request.name == "get_usage" {
+            let grant = extensions.and_then(|extensions| extensions.get::<Arc<Grant>>()).cloned();
+            return Ok(self.usage(grant).await.into());
+        }
         let result = match self.system_tool(scope, &request.name, provider) {
             Some(answer) => CallToolResult::success(vec![ContentBlock::text(answer.to_string())]),
             None => self.provider_tool(scope, &request.name, &arguments, request_id),

@@ -11,21 +11,6 @@ pub struct People {
 }
 
 impl People {
-    /// The people that `MCPSTACK_PEOPLE` names, as `token=account/user/organisation/role` with spaces between them.
-    pub fn from_environment() -> Self {
-        let people = Self::default();
-        for entry in std::env::var("MCPSTACK_PEOPLE").unwrap_or_default().split_whitespace() {
-            let parts = entry.split_once('=').map(|(token, who)| (token, who.split('/').collect::<Vec<_>>()));
-            match parts.as_ref().map(|(token, who)| (*token, who.as_slice())) {
-                Some((token, [account, user, org, role])) => {
-                    people.add(token, Person::new(*account, *user).member_of(*org, *role));
-                }
-                _ => eprintln!("MCPSTACK_PEOPLE: an entry is `token=account/user/organisation/role`"),
-            }
-        }
-        people
-    }
-
     /// Makes a token known.
     pub fn add(&self, token: &str, person: Person) {
         self.by_token.lock().unwrap_or_else(PoisonError::into_inner).insert(token.to_owned(), person);

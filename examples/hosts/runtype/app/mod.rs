@@ -3,6 +3,7 @@
 mod agents;
 mod flows;
 mod records;
+mod surfaces;
 
 use crate::shelf::Shelf;
 use axum::Router;
@@ -22,8 +23,11 @@ pub fn router(authority: Authority) -> Router {
         .route("/v1/records/{id}", delete(records::remove))
         .route("/v1/agents", get(agents::list).post(agents::create))
         .route("/v1/agents/{id}/deploy", post(agents::deploy))
+        .route("/v1/products/{product}/{capability}", post(surfaces::call))
+        .route("/v1/client/flows/{id}", post(surfaces::message))
+        .route("/v1/client/agents/{id}", post(surfaces::message))
         .with_state(App { authority: authority.clone(), shelf: Arc::default() })
-        .layer(guard(authority))
+        .layer(guard(authority).dimensions(surfaces::conversation))
 }
 
 /// What handlers may ask for.

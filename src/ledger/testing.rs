@@ -205,6 +205,7 @@ pub(super) fn quota(n: u8, cap: u64) -> QuotaUse {
         units: Units::ONE,
         slow: None,
         record_overrun: true,
+        commit_overdue: true,
         follows_commit: true,
     }
 }

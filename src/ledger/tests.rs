@@ -47,7 +47,9 @@ fn a_dropped_reservation_gives_everything_back() {
     drop(held(process.hold(&world.call(&[limit.clone()]))));
     process.flush().unwrap();
     assert_eq!(world.sums(&limit), (0, 0));
-    assert!(is_taken(&process.take(&world.call(&[limit]))));
+    drop(held(process.hold(&world.call(&[limit.clone()]))));
+    assert!(is_taken(&process.take(&world.call(&[limit.clone()]))), "units in hand serve the next call");
+    assert_eq!(world.sums(&limit), (9, 9));
 }
 
 #[test]
@@ -104,6 +106,52 @@ fn a_commit_while_the_store_is_away_is_reported_later() {
     assert!(process.flush().is_err());
     process.flush().unwrap();
     assert_eq!(world.sums(&limit), (3, 3));
+}
+
+#[test]
+fn a_reservation_that_is_overdue_ends_as_its_limit_says_and_the_truth_still_counts() {
+    // committed or released when overdue, then the reservation's own word; what is counted before and after it
+    let cases = [
+        (true, Some(4), 4, 4),
+        (true, Some(1), 4, 1),
+        (true, Some(6), 4, 6),
+        (true, None, 4, 0),
+        (false, Some(3), 0, 3),
+        (false, Some(6), 0, 6),
+        (false, None, 0, 0),
+    ];
+    for (commit_overdue, word, overdue, counted) in cases {
+        let world = World::new();
+        let process = world.process();
+        let limit = QuotaUse { commit_overdue, ..quota(1, 9).of(4) };
+        let held = held(process.hold(&world.call(&[limit.clone()])));
+        world.clock.advance_seconds(299);
+        process.maintain(world.now()).unwrap();
+        assert_eq!(world.sums(&limit), (4, 0));
+        world.clock.advance_seconds(1);
+        for _ in 0..2 {
+            process.maintain(world.now()).unwrap();
+            assert_eq!(world.sums(&limit), (overdue, overdue), "commit: {commit_overdue}");
+        }
+        match word {
+            Some(used) => drop(process.settle_held(held, |_| units(used)).unwrap()),
+            None => drop(held),
+        }
+        process.flush().unwrap();
+        assert_eq!(world.sums(&limit), (counted, counted), "commit: {commit_overdue}, then {word:?}");
+        assert!(process.here.load().reservations.lock().is_empty());
+    }
+}
+
+#[test]
+fn what_ended_in_time_is_not_watched_for_ever() {
+    let world = World::new();
+    let process = world.process();
+    for _ in 0..10 {
+        drop(held(process.hold(&world.call(&[quota(1, 9)]))));
+    }
+    process.maintain(world.now()).unwrap();
+    assert!(process.here.load().reservations.lock().is_empty());
 }
 
 #[test]
@@ -217,6 +265,7 @@ fn as_child(parent: Ledger) -> Ledger {
         holder: Mutex::new(*here.holder.lock()),
         lanes: Mutex::new(lanes.collect()),
         unsettled: Mutex::default(),
+        reservations: Mutex::default(),
     };
     parent.here.store(Arc::new(copy));
     parent
@@ -246,9 +295,9 @@ fn a_reservation_stays_with_the_parent() {
     let limit = quota(1, 9).of(4);
     let lane = Arc::new(Lane::new(key_of(&limit), LeaseId::default(), std::process::id() + 1));
     lane.with_holding(|_| ());
-    let inherited = limit.held(Arc::clone(&lane), LeaseId::default());
+    let inherited = limit.held(Arc::clone(&lane), LeaseId::default(), world.now());
     assert_eq!(process.settle_held(vec![inherited], |_| units(4)).unwrap_err().kind(), ErrorKind::Forked);
-    drop(limit.held(Arc::clone(&lane), LeaseId::default()));
+    drop(limit.held(Arc::clone(&lane), LeaseId::default(), world.now()));
     assert_eq!(
         lane.with_holding(|holding| (holding.reserved(), *holding.counters())),
         (0, Counters::default())
@@ -270,6 +319,33 @@ fn the_table_is_bounded_and_a_forgotten_bucket_counts_on() {
             assert_eq!(world.sums(&quota(n, 9)), (round, round));
         }
     }
+}
+
+#[test]
+fn a_bucket_that_somebody_is_about_to_ask_is_not_forgotten() {
+    let world = World::new();
+    let process = Ledger { lanes_max: 4, ..world.process() };
+    let lane = process.lane(key_of(&quota(1, 9))).unwrap();
+    for n in 2..20 {
+        assert!(is_taken(&process.take(&world.call(&[quota(n, 9)]))));
+    }
+    assert!(Arc::ptr_eq(&lane, &process.lane(key_of(&quota(1, 9))).unwrap()));
+}
+
+#[test]
+fn a_lease_whose_end_was_not_answered_is_kept() {
+    let world = World::new();
+    let process = Ledger { lanes_max: 4, ..world.process() };
+    for n in 0..4 {
+        assert!(is_taken(&process.take(&world.call(&[quota(n, 9)]))));
+    }
+    process.maintain(world.now()).unwrap();
+    world.fates(&[Fate::Failed]);
+    assert!(process.maintain(world.now()).is_err());
+    assert_eq!(process.here.load().lanes.lock().len(), 4);
+    process.maintain(world.now()).unwrap();
+    assert_eq!(process.here.load().lanes.lock().len(), 0);
+    assert_eq!(world.bucket(&quota(0, 9)).live, 0);
 }
 
 #[test]
@@ -393,6 +469,16 @@ fn advice_charges_nothing_and_agrees_with_the_call() {
             assert!(!is_taken(&process.advise(&call)), "the slow source is used up too");
         }
     }
+}
+
+#[test]
+fn advice_goes_by_the_newer_configuration() {
+    let world = World::new();
+    let process = world.process();
+    let new = quota(1, 5).with_terms(terms(2, Some(5)));
+    assert!(is_taken(&process.take(&world.call(&[new.of(5)]))));
+    let old = world.call(&[quota(1, 9)]);
+    assert!(!is_taken(&process.advise(&old)) && !is_taken(&process.take(&old)));
 }
 
 #[test]

@@ -159,8 +159,11 @@ fn a_process_whose_clock_is_off_counts_in_the_stores_period() {
                 let call = TakeCall { now: world.now().plus_seconds(off_s), ..world.call(quotas) };
                 assert!(is_taken(&process.take(&call)), "{off_s} s off");
             }
+            let keyed = world.keyed("op", &[hourly(1, 9)]);
+            let call = TakeCall { now: world.now().plus_seconds(off_s), ..keyed };
+            assert!(is_taken(&process.take(&call)), "{off_s} s off");
             process.flush().unwrap();
-            assert_eq!(world.sums(&hourly(1, 9)), (2, 2), "{off_s} s off");
+            assert_eq!(world.sums(&hourly(1, 9)), (3, 3), "{off_s} s off");
         }
     }
 }
@@ -243,6 +246,20 @@ fn rates_are_judged_first_and_given_back_when_a_quota_refuses() {
         assert_eq!(refusal.rates[0].wait_us, Some(500_000));
         assert_eq!(world.sums(&quota(2, 9)), (2, 2));
     }
+}
+
+#[test]
+fn a_strict_rate_refuses_where_single_requests_are_atomic() {
+    let world = World::without_batches();
+    let process = world.process();
+    let call = || TakeCall {
+        rates: vec![rate(9, "1/s", &world, &process, false)],
+        ..world.call(&[quota(1, 9), quota(2, 9)])
+    };
+    assert!(is_taken(&process.take(&call())));
+    assert_eq!(refused(process.take(&call())).by, RefusedBy::Rate(0));
+    process.flush().unwrap();
+    assert_eq!((world.sums(&quota(1, 9)), world.sums(&quota(2, 9))), ((1, 1), (1, 1)));
 }
 
 #[test]

@@ -15,3 +15,6 @@ cargo test --quiet --all-features
 
 step "API documentation without warnings"
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --all-features --no-deps
+
+step "the example hosts with the official MCP client and curl"
+scripts/clients.sh

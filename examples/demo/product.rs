@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use tenantkit::key::id::KeyId;
 use tenantkit::seal::SealKey;
@@ -18,20 +18,42 @@ pub(crate) const ACCOUNT: &str = "acme";
 const SEAL_KEY: [u8; 32] = [7; 32];
 
 /// Every process that was started, so that none outlives the demo, however it ends.
-#[derive(Clone, Default)]
-pub(crate) struct Processes(Arc<Mutex<Vec<(u32, Child)>>>);
+#[derive(Clone)]
+pub(crate) struct Processes(Arc<Mutex<Option<Children>>>);
+
+/// By process id.
+type Children = Vec<(u32, Child)>;
+
+impl Default for Processes {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Some(Vec::new()))))
+    }
+}
 
 impl Processes {
+    /// Starts a process, unless the demo is ending.
+    fn start(&self, command: &mut Command) -> Checked<(u32, Option<ChildStdout>)> {
+        let mut children = self.0.lock();
+        let children = children.as_mut().ok_or("the demo was stopped")?;
+        let mut child =
+            command.spawn().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
+        let started = (child.id(), child.stdout.take());
+        children.push((started.0, child));
+        Ok(started)
+    }
+
     /// Ends one process with SIGKILL: it gets no chance to write or close anything.
     pub(crate) fn kill(&self, pid: u32) {
         let mut children = self.0.lock();
+        let Some(children) = children.as_mut() else { return };
         if let Some(index) = children.iter().position(|(known, _)| *known == pid) {
             end(children.swap_remove(index).1);
         }
     }
 
+    /// Ends all processes; no other can be started then.
     pub(crate) fn kill_all(&self) {
-        self.0.lock().drain(..).for_each(|(_, child)| end(child));
+        self.0.lock().take().into_iter().flatten().for_each(|(_, child)| end(child));
     }
 }
 
@@ -125,9 +147,7 @@ fn spawn(name: &str, policy: &Path, db: &Path, processes: &Processes) -> Checked
     let mut command = Command::new(&binary);
     command.args(["--listen", "127.0.0.1:0", "--db"]).arg(db).arg("--policy").arg(policy);
     command.env("TENANTKIT_SEAL_KEY", seal_key).stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| format!("`{}`: {error}", binary.display()))?;
-    let (pid, stdout) = (child.id(), child.stdout.take());
-    processes.0.lock().push((pid, child));
+    let (pid, stdout) = processes.start(&mut command)?;
     let mut line = String::new();
     if let Some(stdout) = stdout {
         BufReader::new(stdout).read_line(&mut line).map_err(|error| error.to_string())?;

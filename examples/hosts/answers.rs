@@ -11,7 +11,7 @@ use tenantkit::http::{HttpResponse, code_response, error_response};
 use tenantkit::{Authority, Code, Error};
 
 /// The host's own refusals, in the form that the policy gives to all of them. An extractor.
-pub(crate) struct Refuse {
+pub struct Refuse {
     authority: Authority,
     request_id: Option<RequestId>,
 }
@@ -29,17 +29,17 @@ where
 
 impl Refuse {
     /// There is no such thing here, or it belongs to another tenant: one answer for both.
-    pub(crate) fn not_found(&self) -> HttpResponse {
+    pub fn not_found(&self) -> HttpResponse {
         self.code(Code::ResourceNotFound)
     }
 
     /// A refusal by a code.
-    pub(crate) fn code(&self, code: Code) -> HttpResponse {
+    pub fn code(&self, code: Code) -> HttpResponse {
         code_response(&self.authority.policy(), code, None, self.request_id())
     }
 
     /// What a management call refused, or a body that could not be read.
-    pub(crate) fn error(&self, error: &Error) -> HttpResponse {
+    pub fn error(&self, error: &Error) -> HttpResponse {
         error_response(&self.authority.policy(), error, self.request_id())
     }
 
@@ -49,7 +49,7 @@ impl Refuse {
 }
 
 /// The members of a JSON body. An extractor.
-pub(crate) struct Fields(pub Map<String, Value>);
+pub struct Fields(pub Map<String, Value>);
 
 impl<S: Sync + Send> FromRequest<S> for Fields
 where
@@ -69,11 +69,7 @@ where
 
 impl Fields {
     /// The members, if `name` is a text and there are no others than these.
-    pub(crate) fn with_name(
-        self,
-        others: &[&str],
-        refuse: &Refuse,
-    ) -> Result<Map<String, Value>, HttpResponse> {
+    pub fn with_name(self, others: &[&str], refuse: &Refuse) -> Result<Map<String, Value>, HttpResponse> {
         let mut problems = Vec::new();
         if !self.0.get("name").is_some_and(Value::is_string) {
             problems.push(FieldError::new("name", "is required, and a text"));

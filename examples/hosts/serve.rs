@@ -19,7 +19,7 @@ const USAGE: &str = "usage: --listen ADDRESS:PORT --db PATH [--policy PATH]
 
 /// Runs a host: `policy` is the text of the product's policy, `setup` adds to the authority what only this product
 /// knows, and `app` makes its routes.
-pub(crate) async fn run(
+pub async fn run(
     policy: &str,
     setup: impl FnOnce(AuthorityBuilder) -> AuthorityBuilder,
     app: impl FnOnce(Authority) -> Router,

@@ -86,14 +86,19 @@ impl<'g> Principal<'g> {
         Self::of_person(account, environment, environment_name, &NOBODY, nothing, &[])
     }
 
-    /// Its permissions in the org that was resolved.
+    /// Its permissions in the org that was resolved. Where there is none, as in operations of account level, what it holds
+    /// in each of its orgs, so that a member of one org is judged as a key of it is (row MS-07).
     pub(super) fn permissions_in(&self, org_id: Option<&str>) -> PermissionSet {
-        match self.permissions {
-            Permissions::Everywhere(set) => *set,
-            Permissions::ByOrg(everywhere, roles) => roles
+        match (self.permissions, org_id) {
+            (Permissions::Everywhere(set), _) => *set,
+            (Permissions::ByOrg(everywhere, roles), Some(org_id)) => roles
                 .iter()
-                .filter(|(org, _)| Some(org.as_str()) == org_id)
+                .filter(|(org, _)| org.as_str() == org_id)
                 .fold(*everywhere, |held, (_, set)| held.union(set)),
+            (Permissions::ByOrg(everywhere, roles), None) => {
+                let in_each = roles.iter().map(|(_, set)| *set).reduce(|held, set| held.intersection(&set));
+                in_each.map_or(*everywhere, |held| held.union(everywhere))
+            }
         }
     }
 

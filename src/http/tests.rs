@@ -153,17 +153,6 @@ fn grant(told: &[Told]) -> Grant {
     }
 }
 
-/// The same with this much used of the first limit.
-fn grant_with(told: &[Told], used: u64, percent: u16) -> Grant {
-    let mut grant = grant(told);
-    let mut states = LimitStates::new();
-    for (i, state) in grant.limits.as_slice().iter().enumerate() {
-        states.push(if i == 0 { LimitState { used, percent, ..*state } } else { *state });
-    }
-    grant.limits = states;
-    grant
-}
-
 fn lines(response: &HttpResponse) -> Vec<String> {
     response.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect()
 }

@@ -44,7 +44,7 @@ fn a_dropped_reservation_gives_everything_back() {
     let world = World::new();
     let process = world.process();
     let limit = quota(1, 9).of(9);
-    drop(held(process.hold(&world.call(&[limit.clone()]))));
+    drop(held(process.hold(&world.call(std::slice::from_ref(&limit)))));
     process.flush().unwrap();
     assert_eq!(world.sums(&limit), (0, 0));
     drop(held(process.hold(&world.call(&[limit.clone()]))));
@@ -58,10 +58,10 @@ fn units_that_come_back_end_a_refusal_at_once() {
     let process = world.process();
     let limit = quota(1, 5);
     let held = held(process.hold(&world.call(&[limit.clone().of(5)])));
-    let refusal = refused(process.take(&world.call(&[limit.clone()])));
+    let refusal = refused(process.take(&world.call(std::slice::from_ref(&limit))));
     assert_eq!(refusal.by, RefusedBy::Quota(0, crate::limit::Reason::Contended));
     process.settle_held(held, |_| units(5)).unwrap();
-    assert!(!is_taken(&process.take(&world.call(&[limit.clone()]))));
+    assert!(!is_taken(&process.take(&world.call(std::slice::from_ref(&limit)))));
     let charge = |life| ChargedUnits { bucket: key_of(&limit), life, units: 5 };
     process.refund(&[charge(1)], 2).unwrap();
     assert_eq!(world.sums(&limit), (3, 3));
@@ -85,7 +85,7 @@ fn use_beyond_a_reservation_is_taken_like_a_call_or_recorded_or_told() {
         let world = World::new();
         let process = world.process();
         let limit = QuotaUse { record_overrun, ..quota(1, cap).of(hold) };
-        let held = held(process.hold(&world.call(&[limit.clone()])));
+        let held = held(process.hold(&world.call(std::slice::from_ref(&limit))));
         let settled = process.settle_held(held, |_| units(used)).unwrap();
         assert_eq!(settled, Settled { overrun, unrecorded }, "cap {cap}");
         assert_eq!(world.sums(&limit), (charged, charged));
@@ -98,7 +98,7 @@ fn a_commit_while_the_store_is_away_is_reported_later() {
     let world = World::new();
     let process = world.process();
     let limit = quota(1, 9).of(4);
-    let held = held(process.hold(&world.call(&[limit.clone()])));
+    let held = held(process.hold(&world.call(std::slice::from_ref(&limit))));
     world.fates(&[Fate::Failed, Fate::Lost]);
     process.settle_held(held, |_| units(3)).unwrap();
     let rows = process.read(&[limit.limit_id], Timestamp::MIN, Timestamp::MAX).unwrap();
@@ -159,7 +159,7 @@ fn a_refund_goes_through_the_lease_that_was_charged_and_no_other() {
     let world = World::new();
     let process = world.process();
     let limit = quota(1, 9).of(4);
-    let charges = taken(process.take(&world.call(&[limit.clone()]))).charges;
+    let charges = taken(process.take(&world.call(std::slice::from_ref(&limit)))).charges;
     process.refund(&charges, 1).unwrap();
     assert_eq!(world.sums(&limit), (3, 3));
     process.refund(&charges, 100).unwrap_err();
@@ -185,7 +185,7 @@ fn a_refund_into_a_period_that_is_closed_is_an_error() {
 fn a_keyed_charge_is_credited_from_any_process() {
     let world = World::new();
     let limit = quota(1, 9).of(4);
-    let call = world.keyed("op", &[limit.clone()]);
+    let call = world.keyed("op", std::slice::from_ref(&limit));
     assert!(is_taken(&world.process().take(&call)));
     let key = call.operation_key().unwrap();
     let refund_id = RefundId::new("r");
@@ -201,14 +201,14 @@ fn a_copied_process_goes_on_as_another_holder() {
     let world = World::new();
     let (process, copy) = (world.process(), world.process());
     let limit = quota(1, 100);
-    assert!(is_taken(&process.take(&world.call(&[limit.clone()]))));
+    assert!(is_taken(&process.take(&world.call(std::slice::from_ref(&limit)))));
     // The copy believes that it is the same holder, in the same life of the bucket.
     let holder = *process.here.load().holder.lock();
     *copy.here.load().holder.lock() = holder;
     let mut admitted = 1;
     for _ in 0..5 {
         for one in [&copy, &process] {
-            admitted += i64::from(is_taken(&one.take(&world.call(&[limit.clone()]))));
+            admitted += i64::from(is_taken(&one.take(&world.call(std::slice::from_ref(&limit)))));
         }
     }
     assert_eq!((admitted, world.sums(&limit)), (11, (11, 11)));
@@ -220,10 +220,10 @@ fn a_process_that_was_idle_for_days_begins_a_new_life() {
     let world = World::new();
     let process = world.process();
     let limit = quota(1, 9);
-    assert!(is_taken(&process.take(&world.call(&[limit.clone()]))));
+    assert!(is_taken(&process.take(&world.call(std::slice::from_ref(&limit)))));
     world.clock.advance_seconds(2 * 86_400);
     process.maintain(world.now()).unwrap();
-    for call in [&[limit.clone()][..], &[limit.clone(), quota(2, 9)]] {
+    for call in [std::slice::from_ref(&limit)[..], &[limit.clone(), quota(2, 9)]] {
         assert!(is_taken(&process.take(&world.call(call))));
         world.clock.advance_seconds(2 * 86_400);
         process.maintain(world.now()).unwrap();
@@ -239,7 +239,7 @@ fn a_reservation_whose_lease_was_replaced_is_still_counted() {
         let limit = quota(1, 100);
         *copy.here.load().holder.lock() = *process.here.load().holder.lock();
         let held = held(process.hold(&world.call(&[limit.clone().of(4)])));
-        assert!(is_taken(&copy.take(&world.call(&[limit.clone()]))));
+        assert!(is_taken(&copy.take(&world.call(std::slice::from_ref(&limit)))));
         // As after an answer that the lease has another user.
         process.lane(key_of(&limit)).unwrap().with_holding(|holding| {
             *holding = crate::limit::holder::Holding::new(key_of(&limit), LeaseId::default(), 0);
@@ -276,13 +276,13 @@ fn a_forked_child_is_another_holder_with_nothing_in_hand() {
     let world = World::new();
     let parent = world.process();
     let limit = quota(1, 9);
-    assert!(is_taken(&parent.take(&world.call(&[limit.clone()]))));
+    assert!(is_taken(&parent.take(&world.call(std::slice::from_ref(&limit)))));
     let holder = *parent.here.load().holder.lock();
     let child = as_child(parent);
     // Whatever lock the parent held when it was forked is never asked for.
     let parents = child.here.load_full();
     let (_holder, _lanes) = (parents.holder.lock(), parents.lanes.lock());
-    assert!(is_taken(&child.take(&world.call(&[limit.clone()]))));
+    assert!(is_taken(&child.take(&world.call(std::slice::from_ref(&limit)))));
     assert_ne!(*child.here.load().holder.lock(), holder);
     child.maintain(world.now()).unwrap();
     assert_eq!(world.sums(&limit), (2, 2));
@@ -460,7 +460,7 @@ fn advice_charges_nothing_and_agrees_with_the_call() {
             assert!(is_taken(&process.take(&world.call(&[base.clone().of(used)]))));
         }
         let limit = if slow { base.or_slow("1/h") } else { base };
-        let call = world.call(&[limit.clone()]);
+        let call = world.call(std::slice::from_ref(&limit));
         let before = world.sums(&limit);
         let advised = [process.advise(&call), process.advise(&call)].map(|advice| is_taken(&advice));
         assert_eq!((advised, world.sums(&limit)), ([used == 0 || slow; 2], before));
@@ -486,11 +486,11 @@ fn a_broken_clock_ahead_is_not_held_on_to() {
     let world = World::new();
     let process = world.process();
     let limit = quota(1, 99);
-    assert!(is_taken(&process.take(&world.call(&[limit.clone()]))));
+    assert!(is_taken(&process.take(&world.call(std::slice::from_ref(&limit)))));
     world.clock.advance_seconds(86_400);
-    assert!(is_taken(&process.take(&world.call(&[limit.clone()]))));
+    assert!(is_taken(&process.take(&world.call(std::slice::from_ref(&limit)))));
     world.clock.advance_seconds(-86_400);
-    assert!(is_taken(&process.take(&world.call(&[limit.clone()]))));
+    assert!(is_taken(&process.take(&world.call(std::slice::from_ref(&limit)))));
     assert_eq!(process.hint(), world.now());
     assert!(is_taken(&process.take(&world.call(&[limit]))));
 }

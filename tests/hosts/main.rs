@@ -20,6 +20,7 @@ mod client;
 mod host;
 
 mod allmcp;
+mod binaries;
 mod mcpstack;
 mod mcpstack_keys;
 mod runstack;

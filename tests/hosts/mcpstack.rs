@@ -2,12 +2,17 @@
 
 use crate::client::Request;
 use crate::host::{Host, admin};
-use crate::mcpstack_app::Stack;
+use crate::mcpstack_app::{People, Stack};
 use serde_json::{Value, json};
-use tenantkit::NewKey;
+use tenantkit::{NewKey, Person};
 
+/// The host with one person for each role in `org_1`, whose token is the role's name.
 pub fn start() -> Host {
-    let stack = Stack::default();
+    let people = People::default();
+    for role in ["viewer", "developer", "admin", "owner"] {
+        people.add(role, Person::new("acme", role).member_of("org_1", role));
+    }
+    let stack = Stack::new(people);
     let asked = stack.clone();
     Host::start_with(
         "mcpstack",
@@ -53,6 +58,46 @@ fn ms_07_roles_decide() {
             }
         }
     }
+}
+
+/// MS-07: every operation of the API and every role: a person and a key with it get one answer.
+#[test]
+fn ms_07_people_and_keys_are_judged_alike() {
+    let host = start();
+    let roles = ["viewer", "developer", "admin"];
+    let keys = roles.map(|role| service_key(&host, "org_1", role));
+    let policy = host.authority.policy();
+    // What public keys call from web pages is no part of the API.
+    let operations = policy.operations().iter().filter(|operation| !operation.public);
+    let routes: Vec<_> = operations.flat_map(|operation| &operation.routes).collect();
+    assert!(routes.len() > 20);
+    for route in routes {
+        let method = route.method.as_deref().unwrap();
+        let target = route.path.replace("{orgId}", "org_1").replace(['{', '}'], "");
+        for (role, key) in roles.iter().zip(&keys) {
+            // An empty body changes nothing, so both meet the same state.
+            let [of_person, of_key] = [*role, key].map(|token| host.call(method, &target, token, &json!([])));
+            let answers = [&of_person, &of_key].map(|answer| (answer.status, answer.refusal_code()));
+            assert_eq!(answers[0], answers[1], "{method} {target} as {role}");
+        }
+    }
+    let nobody = host.get(&org("/servers"), "token-of-nobody");
+    assert_eq!(nobody.refusal(), (401, "invalid_key".into()));
+}
+
+/// What an owner does in the dashboard: the first keys, and never more than their own role.
+#[test]
+fn people_make_keys() {
+    let host = start();
+    let made = host.call("POST", &org("/api-keys"), "owner", &json!({"name": "bot", "role": "admin"}));
+    assert_eq!(made.status, 201, "{}", made.body);
+    assert_eq!(made.json()["created_by"], "owner");
+    assert_eq!(host.get(&org("/servers"), made.json()["key"].as_str().unwrap()).status, 200);
+    let developer = host.call("POST", &org("/api-keys"), "developer", &json!({"name": "x"}));
+    assert_eq!(developer.refusal(), (403, "insufficient_permission".into()));
+    assert_eq!(host.get("/api/v1/organizations", "owner").json(), json!([{"id": "org_1"}]));
+    let foreign = host.get("/api/v1/organizations/org_2/servers", "owner");
+    assert_eq!(foreign.refusal(), (403, "org_not_allowed".into()));
 }
 
 /// MS-27: a resource of an organisation from beginning to end.

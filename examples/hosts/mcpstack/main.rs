@@ -4,8 +4,11 @@
 //! Kinds of keys, roles, routes and origins are in `examples/policies/mcpstack.toml`.
 //!
 //! ```sh
-//! export TENANTKIT_SEAL_KEY=...   # 64 hex digits: public keys can be shown again
+//! export TENANTKIT_SEAL_KEY=$(openssl rand -hex 32)   # public keys can be shown again
+//! export MCPSTACK_PEOPLE=s3cret=acme/ann/org_1/owner   # ann's token, for the first keys
 //! cargo run --example mcpstack --features axum-08 -- --listen 127.0.0.1:8080 --db mcpstack.db
+//! curl http://127.0.0.1:8080/api/v1/organizations/org_1/api-keys -H "Authorization: Bearer s3cret" \
+//!   -d '{"name": "automation-bot", "role": "developer"}'
 //! ```
 
 #[path = "../answers.rs"]
@@ -22,7 +25,7 @@ const POLICY: &str = include_str!("../../policies/mcpstack.toml");
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let stack = app::Stack::default();
+    let stack = app::Stack::new(app::People::from_environment());
     let asked = stack.clone();
     serve::run(POLICY, move |builder| asked.setup(builder), |authority| stack.router(authority)).await
 }

@@ -178,7 +178,8 @@ mod tests {
 
     #[test]
     fn stateless_requests_repeat_method_and_name() {
-        let cases: [(&[(&str, &str)], Result<Era, HeaderMismatch>); 9] = [
+        type Case<'a> = (&'a [(&'a str, &'a str)], Result<Era, HeaderMismatch>);
+        let cases: [Case<'_>; 9] = [
             (&[(METHOD, "tools/call"), (NAME, "search")], Ok(Era::Stateless)),
             (&[("MCP-METHOD", "tools/call"), ("mcp-name", "=?base64?c2VhcmNo?=")], Ok(Era::Stateless)),
             (&[(NAME, "search")], Err(mismatch(METHOD, MISSING))),

@@ -80,11 +80,11 @@ fn a_hammered_exhausted_limit_costs_one_store_call_a_second() {
     let world = World::new();
     let process = world.process();
     let limit = quota(1, 1);
-    assert!(is_taken(&process.take(&world.call(&[limit.clone()]))));
+    assert!(is_taken(&process.take(&world.call(std::slice::from_ref(&limit)))));
     for second in 0..3 {
         let before = world.exchanges();
         for _ in 0..100 {
-            let refusal = refused(process.take(&world.call(&[limit.clone()])));
+            let refusal = refused(process.take(&world.call(std::slice::from_ref(&limit))));
             assert_eq!(refusal.by, RefusedBy::Quota(0, Reason::Exhausted));
         }
         assert_eq!(world.exchanges() - before, 1, "in second {second}");
@@ -97,12 +97,15 @@ fn a_raised_cap_is_seen_within_a_second_and_at_once_by_who_brings_it() {
     let world = World::new();
     let (here, there) = (world.process(), world.process());
     let limit = quota(1, 1);
-    assert!(is_taken(&here.take(&world.call(&[limit.clone()]))));
-    assert!(!is_taken(&here.take(&world.call(&[limit.clone()]))));
+    assert!(is_taken(&here.take(&world.call(std::slice::from_ref(&limit)))));
+    assert!(!is_taken(&here.take(&world.call(std::slice::from_ref(&limit)))));
     let raised = limit.clone().with_terms(terms(2, Some(3)));
-    assert!(is_taken(&here.take(&world.call(&[raised.clone()]))), "a newer version ends the refusal");
+    assert!(
+        is_taken(&here.take(&world.call(std::slice::from_ref(&raised)))),
+        "a newer version ends the refusal"
+    );
     assert!(is_taken(&there.take(&world.call(&[raised]))));
-    assert!(!is_taken(&here.take(&world.call(&[limit.clone()]))), "3 of 3");
+    assert!(!is_taken(&here.take(&world.call(std::slice::from_ref(&limit)))), "3 of 3");
     let again = terms(3, Some(9));
     world.wire.configure(&Configure { limit_id: limit.limit_id, terms: again, renewal: None }).unwrap();
     world.clock.advance_seconds(1);
@@ -188,7 +191,11 @@ fn a_new_day_begins_at_its_midnight_for_everyone() {
     let midnight = Timestamp::parse("2026-03-29T22:00:00Z").unwrap();
     for (later_us, admitted) in [(-1, true), (-1, false), (0, true), (0, false)] {
         world.clock.set(midnight.plus_micros(later_us));
-        assert_eq!(is_taken(&process.take(&world.call(&[limit.clone()]))), admitted, "{later_us}");
+        assert_eq!(
+            is_taken(&process.take(&world.call(std::slice::from_ref(&limit)))),
+            admitted,
+            "{later_us}"
+        );
     }
 }
 
@@ -197,7 +204,7 @@ fn a_limit_that_began_anew_is_an_error_for_who_has_not_heard_of_it() {
     let world = World::new();
     let process = world.process();
     let old = quota(1, 5);
-    assert!(is_taken(&process.take(&world.call(&[old.clone()]))));
+    assert!(is_taken(&process.take(&world.call(std::slice::from_ref(&old)))));
     let renewal = Renewal {
         period_start: Timestamp::MIN,
         period_end: Timestamp::MAX,
@@ -206,11 +213,11 @@ fn a_limit_that_began_anew_is_an_error_for_who_has_not_heard_of_it() {
     };
     let change = Configure { limit_id: old.limit_id, terms: terms(2, Some(5)), renewal: Some(renewal) };
     world.wire.configure(&change).unwrap();
-    let error = process.take(&world.call(&[old.clone()])).err().unwrap();
+    let error = process.take(&world.call(std::slice::from_ref(&old))).err().unwrap();
     assert!(error.is_retryable(), "{error}");
     let new = QuotaUse { epoch: ConfigVersion::from_raw(2), ..old.with_terms(terms(2, Some(5))) };
     for left in [3, 2, 1, 0] {
-        let state = taken(process.take(&world.call(&[new.clone()]))).quotas[0];
+        let state = taken(process.take(&world.call(std::slice::from_ref(&new)))).quotas[0];
         assert_eq!(state.cap.unwrap() - state.charged, left);
     }
     assert!(!is_taken(&process.take(&world.call(&[new]))));
@@ -287,7 +294,7 @@ fn a_slow_quota_goes_on_at_its_rate() {
             let mut n = 0;
             let mut next = || {
                 n += 1;
-                let call = world.keyed(&format!("op-{n}"), &[limit.clone()]);
+                let call = world.keyed(&format!("op-{n}"), std::slice::from_ref(&limit));
                 process.take(&TakeCall { operation: call.operation.filter(|_| keyed), ..call })
             };
             for delay_ms in [0, 0, 10_000] {

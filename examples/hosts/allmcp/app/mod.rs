@@ -4,6 +4,7 @@ mod providers;
 mod tools;
 
 use axum::Router;
+pub use providers::RateLimited;
 use providers::Upstream;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -14,12 +15,12 @@ use tools::AllMcp;
 use tower::Layer;
 
 /// The MCP server with the providers as they are.
-pub(crate) fn router(authority: Authority) -> Router {
+pub fn router(authority: Authority) -> Router {
     router_to(authority, Arc::new(providers::call))
 }
 
 /// The same with other providers behind it.
-pub(crate) fn router_to(authority: Authority, upstream: Upstream) -> Router {
+pub fn router_to(authority: Authority, upstream: Upstream) -> Router {
     let server = AllMcp::new(authority.clone(), upstream);
     let mcp = StreamableHttpService::new(
         move || Ok(server.clone()),

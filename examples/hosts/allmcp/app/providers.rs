@@ -4,20 +4,20 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Calls a tool of a provider.
-pub(super) type Upstream = Arc<dyn Fn(&str, &Value) -> Result<Value, RateLimited> + Send + Sync>;
+pub type Upstream = Arc<dyn Fn(&str, &Value) -> Result<Value, RateLimited> + Send + Sync>;
 
 /// The provider wants to be left alone for a while.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct RateLimited {
+pub struct RateLimited {
     /// Its `Retry-After`, in seconds.
     pub retry_after_s: Option<u64>,
 }
 
 /// All providers.
-pub(super) const PROVIDERS: [&str; 3] = ["bitrix24", "github", "slack"];
+pub const PROVIDERS: [&str; 3] = ["bitrix24", "github", "slack"];
 
 /// All tools of providers; each name begins with its provider's.
-pub(super) const TOOLS: [(&str, &str); 4] = [
+pub const TOOLS: [(&str, &str); 4] = [
     ("bitrix24_list_deals", "List deals."),
     ("bitrix24_create_lead", "Create a lead."),
     ("github_create_issue", "Create an issue."),
@@ -25,13 +25,13 @@ pub(super) const TOOLS: [(&str, &str); 4] = [
 ];
 
 /// Whose tool this is.
-pub(super) fn of_tool(tool: &str) -> Option<&'static str> {
+pub fn of_tool(tool: &str) -> Option<&'static str> {
     PROVIDERS
         .into_iter()
         .find(|provider| tool.strip_prefix(provider).is_some_and(|rest| rest.starts_with('_')))
 }
 
 /// A provider that always answers.
-pub(super) fn call(tool: &str, arguments: &Value) -> Result<Value, RateLimited> {
+pub fn call(tool: &str, arguments: &Value) -> Result<Value, RateLimited> {
     Ok(json!({"tool": tool, "arguments": arguments, "ok": true}))
 }

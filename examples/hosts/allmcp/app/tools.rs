@@ -28,7 +28,7 @@ const SYSTEM_TOOLS: [(&str, &str); 7] = [
 
 /// The server. Connections belong to one account, org and user: the same user id elsewhere is somebody else.
 #[derive(Clone)]
-pub(super) struct AllMcp {
+pub struct AllMcp {
     authority: Authority,
     upstream: Upstream,
     /// The tenant's namespace and the provider.
@@ -36,7 +36,7 @@ pub(super) struct AllMcp {
 }
 
 impl AllMcp {
-    pub(super) fn new(authority: Authority, upstream: Upstream) -> Self {
+    pub fn new(authority: Authority, upstream: Upstream) -> Self {
         Self { authority, upstream, connections: Arc::default() }
     }
 

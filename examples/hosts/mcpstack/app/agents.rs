@@ -36,11 +36,11 @@ fn place(scope: &TenantScope, agent_id: &str) -> (String, String, String) {
     (scope.account_id().to_owned(), org_id.to_owned(), agent_id.to_owned())
 }
 
-pub(super) async fn list(State(shelf): State<Arc<Shelf>>, scope: TenantScope) -> Json<Value> {
+pub async fn list(State(shelf): State<Arc<Shelf>>, scope: TenantScope) -> Json<Value> {
     Json(shelf.list(&scope, KIND).into())
 }
 
-pub(super) async fn create(
+pub async fn create(
     State(shelf): State<Arc<Shelf>>,
     State(agents): State<Arc<Agents>>,
     scope: TenantScope,
@@ -53,7 +53,7 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(agent)))
 }
 
-pub(super) async fn read(
+pub async fn read(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     refuse: Refuse,
@@ -62,7 +62,7 @@ pub(super) async fn read(
     objects::read(&shelf, KIND, &scope, &refuse, &id).map(Json)
 }
 
-pub(super) async fn update(
+pub async fn update(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     refuse: Refuse,
@@ -72,7 +72,7 @@ pub(super) async fn update(
     objects::update(&shelf, KIND, &scope, &refuse, &id, fields).map(Json)
 }
 
-pub(super) async fn remove(
+pub async fn remove(
     State(shelf): State<Arc<Shelf>>,
     State(agents): State<Arc<Agents>>,
     scope: TenantScope,
@@ -85,7 +85,7 @@ pub(super) async fn remove(
 
 /// A message to an agent from a web page. The key is public and bound to this agent, its origin is listed: the guard has
 /// judged all that. All visitors share one anonymous user.
-pub(super) async fn chat(
+pub async fn chat(
     State(agents): State<Arc<Agents>>,
     scope: TenantScope,
     refuse: Refuse,

@@ -1,4 +1,5 @@
-//! API keys over REST: the authority's management calls, made as the key that asks. It grants nothing beyond its own role.
+//! API keys over REST: the authority's management calls, made as the key or person that asks. Neither grants more than
+//! its own role.
 
 use crate::answers::{Fields, Refuse};
 use axum::Json;
@@ -17,9 +18,10 @@ use tenantkit::tenant::OrgId;
 use tenantkit::{Authority, Caller, Error, IssuedKey, KeyEdit, NewKey, Rotation};
 
 /// The keys of the organisation: those that can be used, or with `?all=true` all; `?kind=public` takes one kind.
-pub(super) async fn list(
+pub async fn list(
     State(authority): State<Authority>,
     tenant: Tenant,
+    caller: Caller,
     refuse: Refuse,
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Json<Value>, HttpResponse> {
@@ -33,7 +35,7 @@ pub(super) async fn list(
         },
         ..KeyFilter::default()
     };
-    let (caller, account) = acting(&tenant);
+    let account = tenant.account_id().to_owned();
     let keys = manage(&refuse, move || {
         let mut keys = Vec::new();
         let mut after = None;
@@ -50,9 +52,10 @@ pub(super) async fn list(
 }
 
 /// A new key. The answer holds its text, this once; public keys can be read again.
-pub(super) async fn create(
+pub async fn create(
     State(authority): State<Authority>,
     tenant: Tenant,
+    caller: Caller,
     refuse: Refuse,
     Fields(mut fields): Fields,
 ) -> Result<impl IntoResponse, HttpResponse> {
@@ -61,7 +64,7 @@ pub(super) async fn create(
         let agent = agent.as_str().map(|id| json!([format!("agent:{id}")]));
         fields.insert("resources".to_owned(), agent.unwrap_or(Value::Null));
     }
-    let (caller, account) = acting(&tenant);
+    let account = tenant.account_id().to_owned();
     let body = Value::Object(fields).to_string();
     let new = NewKey::from_json(account, body.as_bytes()).map_err(|error| refuse.error(&error))?;
     // The organisation of the path, which the guard has judged, whatever the body says.
@@ -70,25 +73,27 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(with_text(issued))))
 }
 
-pub(super) async fn read(
+pub async fn read(
     State(authority): State<Authority>,
     tenant: Tenant,
+    caller: Caller,
     refuse: Refuse,
     Path((_, id)): Path<(String, String)>,
 ) -> Result<Json<Value>, HttpResponse> {
-    let (caller, account) = acting(&tenant);
+    let account = tenant.account_id().to_owned();
     let view = manage(&refuse, move || authority.key(&caller, &account, &id.parse::<KeyId>()?)).await?;
     Ok(Json(json!(view)))
 }
 
-pub(super) async fn update(
+pub async fn update(
     State(authority): State<Authority>,
     tenant: Tenant,
+    caller: Caller,
     refuse: Refuse,
     Path((_, id)): Path<(String, String)>,
     body: Bytes,
 ) -> Result<Json<Value>, HttpResponse> {
-    let (caller, account) = acting(&tenant);
+    let account = tenant.account_id().to_owned();
     let changed = manage(&refuse, move || {
         authority.update(&caller, &account, &id.parse::<KeyId>()?, &KeyEdit::from_json(&body)?)
     });
@@ -96,14 +101,15 @@ pub(super) async fn update(
 }
 
 /// A successor with the same attributes; both work until the grace ends.
-pub(super) async fn rotate(
+pub async fn rotate(
     State(authority): State<Authority>,
     tenant: Tenant,
+    caller: Caller,
     refuse: Refuse,
     Path((_, id)): Path<(String, String)>,
     body: Bytes,
 ) -> Result<impl IntoResponse, HttpResponse> {
-    let (caller, account) = acting(&tenant);
+    let account = tenant.account_id().to_owned();
     let issued = manage(&refuse, move || {
         let rotation = if body.is_empty() { Rotation::default() } else { Rotation::from_json(&body)? };
         authority.rotate(&caller, &account, &id.parse::<KeyId>()?, &rotation)
@@ -112,19 +118,20 @@ pub(super) async fn rotate(
 }
 
 /// Ends a key. When the answer leaves, no process accepts the key.
-pub(super) async fn revoke(
+pub async fn revoke(
     State(authority): State<Authority>,
     tenant: Tenant,
+    caller: Caller,
     refuse: Refuse,
     Path((_, id)): Path<(String, String)>,
 ) -> Result<StatusCode, HttpResponse> {
-    let (caller, account) = acting(&tenant);
+    let account = tenant.account_id().to_owned();
     manage(&refuse, move || authority.revoke(&caller, &account, &id.parse::<KeyId>()?)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Runs a management call on a thread that may block.
-pub(super) async fn manage<T: Send + 'static>(
+pub async fn manage<T: Send + 'static>(
     refuse: &Refuse,
     call: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, HttpResponse> {
@@ -132,11 +139,6 @@ pub(super) async fn manage<T: Send + 'static>(
         Ok(result) => result.map_err(|error| refuse.error(&error)),
         Err(_) => Err(refuse.code(tenantkit::Code::StoreUnavailable)),
     }
-}
-
-/// The key that asks, and its account.
-fn acting(tenant: &Tenant) -> (Caller, String) {
-    (Caller::key(tenant), tenant.account_id().to_owned())
 }
 
 fn org_of(authority: &Authority, tenant: &Tenant) -> Result<OrgId, Error> {

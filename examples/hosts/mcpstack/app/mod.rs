@@ -4,26 +4,34 @@ mod agents;
 mod keys;
 mod objects;
 mod orgs;
+mod people;
 
 use crate::shelf::Shelf;
 use agents::Agents;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::{delete, get, post};
+pub use people::People;
 use std::sync::Arc;
 use tenantkit::http::axum::guard;
 use tenantkit::{Authority, AuthorityBuilder};
 
 /// What the product knows besides keys and tenants.
 #[derive(Clone, Default)]
-pub(crate) struct Stack {
+pub struct Stack {
     shelf: Arc<Shelf>,
     agents: Arc<Agents>,
+    people: Arc<People>,
 }
 
 impl Stack {
+    /// The product with these people.
+    pub fn new(people: People) -> Self {
+        Self { people: Arc::new(people), ..Self::default() }
+    }
+
     /// Tells the authority which agents exist, so that no public key is made for one that does not.
-    pub(crate) fn setup(&self, builder: AuthorityBuilder) -> AuthorityBuilder {
+    pub fn setup(&self, builder: AuthorityBuilder) -> AuthorityBuilder {
         let agents = Arc::clone(&self.agents);
         builder.resource_hook(move |question| {
             let org_id = question.org_id.unwrap_or_default();
@@ -31,9 +39,9 @@ impl Stack {
         })
     }
 
-    /// All routes. The guard judges each by the policy: the org in the path, the role, and for public keys the agent and
-    /// the page's origin.
-    pub(crate) fn router(self, authority: Authority) -> Router {
+    /// All routes. The guard judges each by the policy: the org in the path, the role of the key or person, and for public
+    /// keys the agent and the page's origin.
+    pub fn router(self, authority: Authority) -> Router {
         let org = Router::new()
             .route("/api-keys", get(keys::list).post(keys::create))
             .route("/api-keys/{id}", get(keys::read).patch(keys::update).delete(keys::revoke))
@@ -45,12 +53,14 @@ impl Stack {
             .route("/members/{id}", delete(orgs::remove_member))
             .route("/billing", get(orgs::billing).put(orgs::change_billing))
             .route("/logs", get(orgs::logs));
+        let people = Arc::clone(&self.people);
+        let guard = guard(authority.clone()).people(move |token| std::future::ready(people.sign_in(&token)));
         Router::new()
             .route("/api/v1/organizations", get(orgs::list))
             .nest("/api/v1/organizations/{orgId}", org)
             .route("/embed/v1/agents/{id}/chat", post(agents::chat))
-            .with_state(App { authority: authority.clone(), stack: self })
-            .layer(guard(authority))
+            .with_state(App { authority, stack: self })
+            .layer(guard)
     }
 }
 

@@ -13,7 +13,7 @@ use tenantkit::http::HttpResponse;
 use tenantkit::tenant::TenantScope;
 
 /// The routes of one kind of object, below an organisation.
-pub(super) fn routes(kind: &'static str, path: &str) -> Router<App> {
+pub fn routes(kind: &'static str, path: &str) -> Router<App> {
     Router::new()
         .route(
             path,
@@ -56,7 +56,7 @@ pub(super) fn routes(kind: &'static str, path: &str) -> Router<App> {
 }
 
 /// A new object.
-pub(super) fn create(
+pub fn create(
     shelf: &Shelf,
     kind: &str,
     scope: &TenantScope,
@@ -67,7 +67,7 @@ pub(super) fn create(
 }
 
 /// One object.
-pub(super) fn read(
+pub fn read(
     shelf: &Shelf,
     kind: &str,
     scope: &TenantScope,
@@ -78,7 +78,7 @@ pub(super) fn read(
 }
 
 /// Changes the fields that are given.
-pub(super) fn update(
+pub fn update(
     shelf: &Shelf,
     kind: &str,
     scope: &TenantScope,
@@ -96,7 +96,7 @@ pub(super) fn update(
 }
 
 /// Takes an object away.
-pub(super) fn remove(
+pub fn remove(
     shelf: &Shelf,
     kind: &str,
     scope: &TenantScope,

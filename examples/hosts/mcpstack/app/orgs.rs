@@ -3,38 +3,46 @@
 use super::keys::manage;
 use crate::answers::{Fields, Refuse};
 use crate::shelf::Shelf;
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tenantkit::http::HttpResponse;
 use tenantkit::http::axum::Tenant;
 use tenantkit::tenant::{OrgBinding, TenantScope};
-use tenantkit::{Authority, Caller};
+use tenantkit::{Authority, Caller, Person, TenantName};
 
-/// The organisations that the key reaches.
-pub(super) async fn list(
+/// The organisations that the caller reaches: a person's memberships, a key's binding.
+pub async fn list(
     State(authority): State<Authority>,
     tenant: Tenant,
+    caller: Caller,
+    person: Option<Extension<Person>>,
     refuse: Refuse,
 ) -> Result<Json<Value>, HttpResponse> {
-    let (caller, account, id) = (Caller::key(&tenant), tenant.account_id().to_owned(), tenant.key_id());
-    let key = manage(&refuse, move || authority.key(&caller, &account, &id)).await?;
-    let orgs = match &key.org {
-        OrgBinding::Fixed(org) => vec![org.as_str()],
-        OrgBinding::List { orgs, .. } => orgs.iter().map(|org| org.as_str()).collect(),
-        // No key of this policy is bound so; then there is no org that it could list.
-        OrgBinding::Open { .. } | OrgBinding::None => Vec::new(),
-    };
-    Ok(Json(orgs.into_iter().map(|id| json!({"id": id})).collect()))
+    let (account, key_id) = (tenant.account_id().to_owned(), tenant.key_id());
+    let orgs = manage(&refuse, move || match person {
+        Some(_) => {
+            let page = authority.tenants(&caller, &TenantName::account(account), None, None, 200)?;
+            Ok(page.items.into_iter().filter_map(|tenant| tenant.org_id).collect::<BTreeSet<_>>())
+        }
+        None => Ok(match authority.key(&caller, &account, &key_id)?.org {
+            OrgBinding::Fixed(org) => BTreeSet::from([org.as_str().into()]),
+            OrgBinding::List { orgs, .. } => orgs.iter().map(|org| org.as_str().into()).collect(),
+            // No key of this policy is bound so.
+            OrgBinding::Open { .. } | OrgBinding::None => BTreeSet::new(),
+        }),
+    });
+    Ok(Json(orgs.await?.into_iter().map(|id| json!({"id": id})).collect()))
 }
 
-pub(super) async fn members(State(shelf): State<Arc<Shelf>>, scope: TenantScope) -> Json<Value> {
+pub async fn members(State(shelf): State<Arc<Shelf>>, scope: TenantScope) -> Json<Value> {
     Json(shelf.list(&scope, "member").into())
 }
 
-pub(super) async fn invite(
+pub async fn invite(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     refuse: Refuse,
@@ -44,7 +52,7 @@ pub(super) async fn invite(
     Ok((StatusCode::CREATED, Json(shelf.add(&scope, "member", member))))
 }
 
-pub(super) async fn remove_member(
+pub async fn remove_member(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     refuse: Refuse,
@@ -53,11 +61,11 @@ pub(super) async fn remove_member(
     shelf.remove(&scope, "member", &id).then_some(StatusCode::NO_CONTENT).ok_or_else(|| refuse.not_found())
 }
 
-pub(super) async fn billing(State(shelf): State<Arc<Shelf>>, scope: TenantScope) -> Json<Value> {
+pub async fn billing(State(shelf): State<Arc<Shelf>>, scope: TenantScope) -> Json<Value> {
     Json(shelf.get(&scope, "billing", "current").unwrap_or_else(|| json!({"id": "current", "card": null})))
 }
 
-pub(super) async fn change_billing(
+pub async fn change_billing(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     Fields(billing): Fields,
@@ -65,7 +73,7 @@ pub(super) async fn change_billing(
     Json(shelf.put(&scope, "billing", "current", billing))
 }
 
-pub(super) async fn logs(scope: TenantScope) -> Json<Value> {
+pub async fn logs(scope: TenantScope) -> Json<Value> {
     let line = json!({"org": scope.org_id(), "message": "nothing happened yet"});
     Json(Value::Array(vec![line]))
 }

@@ -13,13 +13,13 @@ use tenantkit::{Authority, AuthorityBuilder};
 use tower::Layer;
 
 /// Who may choose a plan: billing decides. This one agrees to everything.
-pub(crate) fn setup(builder: AuthorityBuilder) -> AuthorityBuilder {
+pub fn setup(builder: AuthorityBuilder) -> AuthorityBuilder {
     builder.plan_hook(|_question| Ok(true))
 }
 
 /// All routes. Both guards judge by the policy alone: which operation a route or tool means, what it costs, and which
 /// plan includes it.
-pub(crate) fn router(authority: Authority) -> Router {
+pub fn router(authority: Authority) -> Router {
     let tools = tools::Runstack::default();
     let mcp = StreamableHttpService::new(
         move || Ok(tools.clone()),

@@ -17,7 +17,7 @@ const CATALOGUE: [(&str, &str); 3] =
 
 /// The MCP server.
 #[derive(Clone, Default)]
-pub(super) struct Runstack {
+pub struct Runstack {
     /// Which user is connected to which product.
     connections: Arc<Mutex<HashSet<String>>>,
 }

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use tenantkit::http::HttpResponse;
 use tenantkit::tenant::TenantScope;
 
-pub(super) async fn list(State(shelf): State<Arc<Shelf>>, scope: TenantScope) -> Json<Value> {
+pub async fn list(State(shelf): State<Arc<Shelf>>, scope: TenantScope) -> Json<Value> {
     Json(json!({"agents": shelf.list(&scope, "agent")}))
 }
 
-pub(super) async fn create(
+pub async fn create(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     refuse: Refuse,
@@ -24,7 +24,7 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(shelf.add(&scope, "agent", agent))))
 }
 
-pub(super) async fn deploy(
+pub async fn deploy(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     refuse: Refuse,

@@ -12,11 +12,11 @@ use tenantkit::tenant::TenantScope;
 
 type Answer = Result<Json<Value>, HttpResponse>;
 
-pub(super) async fn list(State(shelf): State<Arc<Shelf>>, scope: TenantScope) -> Json<Value> {
+pub async fn list(State(shelf): State<Arc<Shelf>>, scope: TenantScope) -> Json<Value> {
     Json(json!({"flows": shelf.list(&scope, "flow")}))
 }
 
-pub(super) async fn create(
+pub async fn create(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     refuse: Refuse,
@@ -26,7 +26,7 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(shelf.add(&scope, "flow", flow))))
 }
 
-pub(super) async fn read(
+pub async fn read(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     refuse: Refuse,
@@ -35,7 +35,7 @@ pub(super) async fn read(
     shelf.get(&scope, "flow", &id).map(Json).ok_or_else(|| refuse.not_found())
 }
 
-pub(super) async fn update(
+pub async fn update(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     refuse: Refuse,
@@ -47,7 +47,7 @@ pub(super) async fn update(
     Ok(Json(shelf.put(&scope, "flow", &id, flow)))
 }
 
-pub(super) async fn remove(
+pub async fn remove(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     refuse: Refuse,
@@ -56,7 +56,7 @@ pub(super) async fn remove(
     shelf.remove(&scope, "flow", &id).then_some(StatusCode::NO_CONTENT).ok_or_else(|| refuse.not_found())
 }
 
-pub(super) async fn execute(
+pub async fn execute(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     refuse: Refuse,

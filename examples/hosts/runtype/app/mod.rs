@@ -13,7 +13,7 @@ use tenantkit::Authority;
 use tenantkit::http::axum::guard;
 
 /// All routes. The guard judges each by the policy: the permission it needs and, for deployments, the environment.
-pub(crate) fn router(authority: Authority) -> Router {
+pub fn router(authority: Authority) -> Router {
     Router::new()
         .route("/v1/flows", get(flows::list).post(flows::create))
         .route("/v1/flows/{id}", get(flows::read).put(flows::update).delete(flows::remove))

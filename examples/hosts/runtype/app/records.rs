@@ -10,11 +10,11 @@ use std::sync::Arc;
 use tenantkit::http::HttpResponse;
 use tenantkit::tenant::TenantScope;
 
-pub(super) async fn list(State(shelf): State<Arc<Shelf>>, scope: TenantScope) -> Json<Value> {
+pub async fn list(State(shelf): State<Arc<Shelf>>, scope: TenantScope) -> Json<Value> {
     Json(json!({"records": shelf.list(&scope, "record")}))
 }
 
-pub(super) async fn create(
+pub async fn create(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     refuse: Refuse,
@@ -24,7 +24,7 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(shelf.add(&scope, "record", record))))
 }
 
-pub(super) async fn remove(
+pub async fn remove(
     State(shelf): State<Arc<Shelf>>,
     scope: TenantScope,
     refuse: Refuse,

@@ -30,6 +30,8 @@ pub(super) enum Fate {
     Failed,
 }
 
+type Before = dyn Fn(&Batch) + Send + Sync;
+
 /// The memory store with a wire that can be cut.
 pub(super) struct Wire {
     pub(super) store: MemoryUsage,
@@ -37,7 +39,7 @@ pub(super) struct Wire {
     pub(super) fates: Mutex<VecDeque<Fate>>,
     pub(super) exchanges: AtomicU64,
     /// Called before each exchange.
-    pub(super) before: Mutex<Option<Arc<dyn Fn(&Batch) + Send + Sync>>>,
+    pub(super) before: Mutex<Option<Arc<Before>>>,
 }
 
 impl UsageStore for Wire {
@@ -158,6 +160,10 @@ impl World {
 
     pub(super) fn call(&self, quotas: &[QuotaUse]) -> TakeCall {
         TakeCall { now: self.now(), rates: Vec::new(), quotas: quotas.to_vec(), operation: None }
+    }
+
+    pub(super) fn one(&self, quota: &QuotaUse) -> TakeCall {
+        self.call(std::slice::from_ref(quota))
     }
 
     pub(super) fn keyed(&self, id: &str, quotas: &[QuotaUse]) -> TakeCall {

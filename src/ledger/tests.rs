@@ -47,8 +47,8 @@ fn a_dropped_reservation_gives_everything_back() {
     drop(held(process.hold(&world.call(std::slice::from_ref(&limit)))));
     process.flush().unwrap();
     assert_eq!(world.sums(&limit), (0, 0));
-    drop(held(process.hold(&world.call(&[limit.clone()]))));
-    assert!(is_taken(&process.take(&world.call(&[limit.clone()]))), "units in hand serve the next call");
+    drop(held(process.hold(&world.one(&limit))));
+    assert!(is_taken(&process.take(&world.one(&limit))), "units in hand serve the next call");
     assert_eq!(world.sums(&limit), (9, 9));
 }
 
@@ -65,7 +65,7 @@ fn units_that_come_back_end_a_refusal_at_once() {
     let charge = |life| ChargedUnits { bucket: key_of(&limit), life, units: 5 };
     process.refund(&[charge(1)], 2).unwrap();
     assert_eq!(world.sums(&limit), (3, 3));
-    assert!(is_taken(&process.take(&world.call(&[limit]))));
+    assert!(is_taken(&process.take(&world.one(&limit))));
 }
 
 fn key_of(quota: &QuotaUse) -> BucketKey {
@@ -124,7 +124,7 @@ fn a_reservation_that_is_overdue_ends_as_its_limit_says_and_the_truth_still_coun
         let world = World::new();
         let process = world.process();
         let limit = QuotaUse { commit_overdue, ..quota(1, 9).of(4) };
-        let held = held(process.hold(&world.call(&[limit.clone()])));
+        let held = held(process.hold(&world.one(&limit)));
         world.clock.advance_seconds(299);
         process.maintain(world.now()).unwrap();
         assert_eq!(world.sums(&limit), (4, 0));
@@ -176,7 +176,7 @@ fn a_refund_into_a_period_that_is_closed_is_an_error() {
     let length_s = std::num::NonZeroU32::new(3_600).unwrap();
     let anchor = Timestamp::EPOCH;
     let limit = quota(1, 9).with_period(crate::limit::period::Period::Fixed { length_s, anchor });
-    let charges = taken(process.take(&world.call(&[limit]))).charges;
+    let charges = taken(process.take(&world.one(&limit))).charges;
     world.clock.advance_seconds(3_600 + 600);
     assert_eq!(process.refund(&charges, 1).unwrap_err().kind(), ErrorKind::AlreadySettled);
 }
@@ -223,7 +223,7 @@ fn a_process_that_was_idle_for_days_begins_a_new_life() {
     assert!(is_taken(&process.take(&world.call(std::slice::from_ref(&limit)))));
     world.clock.advance_seconds(2 * 86_400);
     process.maintain(world.now()).unwrap();
-    for call in [std::slice::from_ref(&limit)[..], &[limit.clone(), quota(2, 9)]] {
+    for call in [std::slice::from_ref(&limit), &[limit.clone(), quota(2, 9)]] {
         assert!(is_taken(&process.take(&world.call(call))));
         world.clock.advance_seconds(2 * 86_400);
         process.maintain(world.now()).unwrap();
@@ -492,5 +492,5 @@ fn a_broken_clock_ahead_is_not_held_on_to() {
     world.clock.advance_seconds(-86_400);
     assert!(is_taken(&process.take(&world.call(std::slice::from_ref(&limit)))));
     assert_eq!(process.hint(), world.now());
-    assert!(is_taken(&process.take(&world.call(&[limit]))));
+    assert!(is_taken(&process.take(&world.one(&limit))));
 }

@@ -104,12 +104,12 @@ fn a_raised_cap_is_seen_within_a_second_and_at_once_by_who_brings_it() {
         is_taken(&here.take(&world.call(std::slice::from_ref(&raised)))),
         "a newer version ends the refusal"
     );
-    assert!(is_taken(&there.take(&world.call(&[raised]))));
+    assert!(is_taken(&there.take(&world.one(&raised))));
     assert!(!is_taken(&here.take(&world.call(std::slice::from_ref(&limit)))), "3 of 3");
     let again = terms(3, Some(9));
     world.wire.configure(&Configure { limit_id: limit.limit_id, terms: again, renewal: None }).unwrap();
     world.clock.advance_seconds(1);
-    assert!(is_taken(&here.take(&world.call(&[limit]))), "a process that knows only the oldest version");
+    assert!(is_taken(&here.take(&world.one(&limit))), "a process that knows only the oldest version");
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn a_limit_that_began_anew_is_an_error_for_who_has_not_heard_of_it() {
         let state = taken(process.take(&world.call(std::slice::from_ref(&new)))).quotas[0];
         assert_eq!(state.cap.unwrap() - state.charged, left);
     }
-    assert!(!is_taken(&process.take(&world.call(&[new]))));
+    assert!(!is_taken(&process.take(&world.one(&new))));
 }
 
 fn rate(n: u8, text: &str, world: &World, process: &crate::ledger::Ledger, local: bool) -> RateUse {
@@ -315,11 +315,11 @@ fn a_limit_that_blocks_free_calls_refuses_them_when_it_is_exhausted() {
     let world = World::new();
     let process = world.process();
     let free = |cap| quota(1, cap).of(0);
-    assert!(is_taken(&process.take(&world.call(&[free(1)]))));
+    assert!(is_taken(&process.take(&world.one(&free(1)))));
     assert!(is_taken(&process.take(&world.call(&[quota(1, 1)]))));
-    assert_eq!(refused(process.take(&world.call(&[free(1)]))).by, RefusedBy::Quota(0, Reason::Exhausted));
+    assert_eq!(refused(process.take(&world.one(&free(1)))).by, RefusedBy::Quota(0, Reason::Exhausted));
     let nothing = quota(2, 0).of(0);
-    assert_eq!(refused(process.take(&world.call(&[nothing]))).by, RefusedBy::Quota(0, Reason::Exhausted));
+    assert_eq!(refused(process.take(&world.one(&nothing))).by, RefusedBy::Quota(0, Reason::Exhausted));
     assert_eq!(world.sums(&quota(1, 1)), (1, 1));
 }
 

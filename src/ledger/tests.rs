@@ -451,6 +451,23 @@ fn a_small_call_is_not_refused_for_a_large_one_before_it() {
 }
 
 #[test]
+fn inv_56_a_store_that_panics_leaves_every_lane_free() {
+    for atomic in [true, false] {
+        let world = World::with(atomic);
+        let process = world.process();
+        for call in [world.one(&quota(1, 9)), world.call(&[quota(1, 9), quota(2, 9)])] {
+            *world.wire.before.lock() = Some(Arc::new(|_| panic!("the store's own")));
+            let take = std::panic::AssertUnwindSafe(|| drop(process.take(&call)));
+            assert!(std::panic::catch_unwind(take).is_err());
+            *world.wire.before.lock() = None;
+            assert!(is_taken(&process.take(&call)), "atomic: {atomic}");
+        }
+        process.flush().unwrap();
+        assert_eq!((world.sums(&quota(1, 9)), world.sums(&quota(2, 9))), ((2, 2), (1, 1)));
+    }
+}
+
+#[test]
 fn advice_charges_nothing_and_agrees_with_the_call() {
     let world = World::new();
     let process = world.process();

@@ -57,7 +57,7 @@ fn calls_on_several_limits_in_any_order_never_wait_for_each_other() {
 }
 
 #[test]
-fn a_call_that_one_limit_refuses_changes_no_other() {
+fn inv_29_a_call_that_one_limit_refuses_changes_no_other() {
     for atomic in [true, false] {
         let world = World::with(atomic);
         let process = world.process();
@@ -113,7 +113,7 @@ fn a_raised_cap_is_seen_within_a_second_and_at_once_by_who_brings_it() {
 }
 
 #[test]
-fn lost_and_failed_exchanges_leak_nothing_once_it_is_quiet() {
+fn inv_27_lost_and_failed_exchanges_leak_nothing_once_it_is_quiet() {
     for atomic in [true, false] {
         let world = World::with(atomic);
         let process = world.process();

@@ -6,6 +6,9 @@
 //! cargo run --example allmcp --features axum-08 -- --listen 127.0.0.1:8080 --db allmcp.db
 //! ```
 
+// The tests include these modules and use what is public in them.
+#![allow(unreachable_pub, unused_imports)]
+
 mod app;
 #[path = "../serve.rs"]
 mod serve;

@@ -11,6 +11,9 @@
 //!   -d '{"name": "automation-bot", "role": "developer"}'
 //! ```
 
+// The tests include these modules and use what is public in them.
+#![allow(unreachable_pub)]
+
 #[path = "../answers.rs"]
 mod answers;
 mod app;

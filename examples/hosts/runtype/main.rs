@@ -7,6 +7,9 @@
 //! curl http://127.0.0.1:8080/v1/flows -H "Authorization: Bearer rt_live_..."
 //! ```
 
+// The tests include these modules and use what is public in them.
+#![allow(unreachable_pub)]
+
 #[path = "../answers.rs"]
 mod answers;
 mod app;

@@ -29,8 +29,6 @@ pub(crate) use call::{
 };
 pub(crate) use held::HeldLine;
 pub(crate) use rates::LocalRate;
-#[cfg(test)]
-use reservation::Settled;
 
 use crate::clock::{Clock, Timestamp};
 use crate::entropy::Entropy;

@@ -130,3 +130,6 @@ fn life_is_over() -> Error {
     let text = "the units were charged by a lease that is over; refund the operation by its id instead";
     Error::new(ErrorKind::AlreadySettled, text)
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 use crate::limit::batch::{Batch, BatchReply};
 use crate::limit::gcra::Rate;
 use crate::limit::maintain::{Configure, Maintained};
-use crate::limit::period::Period;
+use crate::limit::period::{Period, Window};
 use crate::limit::{
     Bucket, BucketKey, ConfigVersion, HolderId, LimitId, OperationId, OperationScope, Settlement, Terms,
     Units,
@@ -181,7 +181,7 @@ impl World {
     }
 
     pub(super) fn bucket(&self, quota: &QuotaUse) -> Bucket {
-        let key = key_of(quota, self.now());
+        let key = key_at(quota, self.now());
         let rows = self.wire.read(&[quota.limit_id], Timestamp::MIN, Timestamp::MAX).unwrap();
         rows.into_iter().find(|row| row.key == key).unwrap().bucket
     }
@@ -189,7 +189,7 @@ impl World {
     /// `(charged, confirmed)`; zeros before the first exchange. The whole store is audited too.
     pub(super) fn sums(&self, quota: &QuotaUse) -> (i64, i64) {
         assert_eq!(self.wire.audit().unwrap(), []);
-        let key = key_of(quota, self.now());
+        let key = key_at(quota, self.now());
         let rows = self.wire.read(&[quota.limit_id], Timestamp::MIN, Timestamp::MAX).unwrap();
         rows.iter()
             .find(|row| row.key == key)
@@ -197,8 +197,17 @@ impl World {
     }
 }
 
-fn key_of(quota: &QuotaUse, now: Timestamp) -> BucketKey {
+fn key_at(quota: &QuotaUse, now: Timestamp) -> BucketKey {
     super::take::bucket_key(quota, &quota.period.window_at(now))
+}
+
+/// The bucket of a lifetime quota.
+pub(super) fn key_of(quota: &QuotaUse) -> BucketKey {
+    super::take::bucket_key(quota, &Window::LIFETIME)
+}
+
+pub(super) fn units(n: u64) -> Units {
+    Units::new(n).unwrap()
 }
 
 /// One unit of limit `n`, a lifetime quota with this cap.

@@ -1,11 +1,17 @@
-//! What the engine answers: a [`Decision`] is an [`Allow`](Decision::Allow) with a [`Grant`] or a
-//! [`Deny`](Decision::Deny) with a [`Denial`]. Both own everything they say and borrow nothing, and both hold their ids
-//! inline, so an allowed call from the cache allocates nothing.
+//! What the engine answers: a [`Decision`] allows with a [`Grant`] or denies with a [`Denial`]. Both own everything they
+//! say, and hold their ids inline, so an allowed call from the cache allocates nothing.
+
+mod limits;
+mod texts;
+
+pub(crate) use limits::LimitStates;
+pub use limits::{LimitKind, LimitState};
+pub(crate) use texts::{Span, Texts};
 
 use crate::clock::Timestamp;
 use crate::code::Code;
 use crate::key::id::KeyId;
-use crate::limit::{BucketKey, LimitId};
+use crate::limit::BucketKey;
 use crate::policy::Policy;
 use crate::tenant::TenantScope;
 use crate::tenant::resolve::Warning;
@@ -178,7 +184,7 @@ impl Grant {
         self.limits.as_slice()
     }
 
-    /// The state of one limit, such as its name in `texts`.
+    /// The name of one of [`Grant::limits`].
     #[must_use]
     pub fn limit_name(&self, state: &LimitState) -> &str {
         self.texts.text(state.name)
@@ -565,99 +571,6 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// How one limit stands after the call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LimitState {
-    pub(crate) name: Span,
-    pub(crate) unit: Span,
-    /// Opaque identity of the limit and subject.
-    pub id: LimitId,
-    /// Whether it is a rate or a quota.
-    pub kind: LimitKind,
-    /// Units of the window; `None` is unlimited.
-    pub quota: Option<u64>,
-    /// Units counted in the window so far, this call included.
-    pub used: u64,
-    /// Units left; never a promise of what others may take meanwhile. `None` is unlimited.
-    pub remaining: Option<u64>,
-    /// When more is available; `None` for a lifetime.
-    pub resets_at: Option<Timestamp>,
-    /// Length of the window in seconds; `None` for a lifetime.
-    pub window_s: Option<u64>,
-    /// Used in percent of what is included (else of the quota), rounded down.
-    pub percent: u16,
-    /// Whether the answer's headers may show it: limits of subjects wider than the key stay hidden unless exposed.
-    pub exposed: bool,
-    /// Whether a rate is counted in this process alone.
-    pub per_process: bool,
-}
-
-/// What a [`LimitState`] bounds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LimitKind {
-    /// Units per plan period.
-    Quota,
-    /// Units per short window, refilling all the time.
-    Rate,
-}
-
-impl LimitState {
-    pub(crate) const EMPTY: Self = Self {
-        name: Span { start: 0, len: 0 },
-        unit: Span { start: 0, len: 0 },
-        id: LimitId::from_bytes([0; 16]),
-        kind: LimitKind::Quota,
-        quota: None,
-        used: 0,
-        remaining: None,
-        resets_at: None,
-        window_s: None,
-        percent: 0,
-        exposed: false,
-        per_process: false,
-    };
-}
-
-/// Up to eight limit states: the first two inline, which is a rate and a quota; more move to the heap.
-pub(crate) struct LimitStates {
-    inline: [LimitState; LIMITS_INLINE],
-    len: u8,
-    all: Vec<LimitState>,
-}
-
-/// A decision is copied a few times on its way to the caller, so its usual size matters.
-const LIMITS_INLINE: usize = 2;
-
-impl LimitStates {
-    pub(crate) fn new() -> Self {
-        Self { inline: [LimitState::EMPTY; LIMITS_INLINE], len: 0, all: Vec::new() }
-    }
-
-    /// Adds one; a ninth is left out, which the policy's own bound rules out.
-    pub(crate) fn push(&mut self, state: LimitState) {
-        let len = usize::from(self.len);
-        if len >= LIMITS_PER_CALL_MAX {
-            return;
-        }
-        match self.inline.get_mut(len) {
-            Some(slot) => *slot = state,
-            None => {
-                if self.all.is_empty() {
-                    self.all.reserve(LIMITS_PER_CALL_MAX);
-                    self.all.extend_from_slice(&self.inline);
-                }
-                self.all.push(state);
-            }
-        }
-        self.len += 1;
-    }
-
-    pub(crate) fn as_slice(&self) -> &[LimitState] {
-        if self.all.is_empty() { self.inline.get(..usize::from(self.len)).unwrap_or(&[]) } else { &self.all }
-    }
-}
-
 /// Units an unkeyed grant can still give back: where they were charged.
 #[derive(Debug)]
 pub(crate) struct Charges {
@@ -672,77 +585,9 @@ pub(crate) struct ChargedUnits {
     pub(crate) units: u64,
 }
 
-/// A stretch of a [`Texts`] buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub(crate) struct Span {
-    start: u16,
-    len: u16,
-}
-
-/// Bytes of the plan's and limits' names that fit inline; longer ones move the buffer to the heap.
-const TEXTS_INLINE: usize = 96;
-
-/// A small append-only text buffer.
-pub(crate) struct Texts {
-    inline: [u8; TEXTS_INLINE],
-    used: u16,
-    heap: Option<String>,
-}
-
-impl Texts {
-    pub(crate) fn new() -> Self {
-        Self { inline: [0; TEXTS_INLINE], used: 0, heap: None }
-    }
-
-    /// Appends `text`, which the policy's bounds keep far below 64 KiB in all.
-    pub(crate) fn push(&mut self, text: &str) -> Span {
-        let start = self.used;
-        let end = usize::from(start) + text.len();
-        let (Ok(used), Ok(len)) = (u16::try_from(end), u16::try_from(text.len())) else {
-            return Span::default();
-        };
-        match (&mut self.heap, self.inline.get_mut(usize::from(start)..end)) {
-            (None, Some(target)) => target.copy_from_slice(text.as_bytes()),
-            (Some(heap), _) => heap.push_str(text),
-            (None, None) => {
-                let mut heap = String::with_capacity(end.max(2 * TEXTS_INLINE));
-                heap.push_str(self.inline_text(0, usize::from(start)));
-                heap.push_str(text);
-                self.heap = Some(heap);
-            }
-        }
-        self.used = used;
-        Span { start, len }
-    }
-
-    pub(crate) fn text(&self, span: Span) -> &str {
-        let (start, end) = (usize::from(span.start), usize::from(span.start) + usize::from(span.len));
-        match &self.heap {
-            Some(heap) => heap.get(start..end).unwrap_or(""),
-            None => self.inline_text(start, end),
-        }
-    }
-
-    fn inline_text(&self, start: usize, end: usize) -> &str {
-        self.inline.get(start..end).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn texts_move_to_the_heap_and_keep_their_spans() {
-        let mut texts = Texts::new();
-        let parts: Vec<String> =
-            (0..9).map(|i| char::from(b'a' + i).to_string().repeat(40 + usize::from(i))).collect();
-        let spans: Vec<Span> = parts.iter().map(|p| texts.push(p)).collect();
-        assert!(texts.heap.is_some());
-        for (part, span) in parts.iter().zip(spans) {
-            assert_eq!(texts.text(span), part);
-        }
-    }
 
     #[test]
     fn a_ninth_limit_is_left_out() {

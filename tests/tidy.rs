@@ -72,8 +72,8 @@ fn every_promise_within_reach_has_a_test_with_its_number() {
 }
 
 #[test]
-fn every_promise_is_on_one_of_the_two_lists() {
-    let here = tidy::promises::WITHIN_REACH.iter().map(|(number, _)| *number);
+fn every_promise_is_on_one_of_the_three_lists() {
+    let here = tidy::promises::WITHIN_REACH.iter().chain(tidy::promises::OPEN).map(|(number, _)| *number);
     let numbers: Vec<u8> = here.chain(tidy::promises::WAITING.iter().map(|(number, _)| *number)).collect();
     let unique: BTreeSet<u8> = numbers.iter().copied().collect();
     assert_eq!((unique.len(), numbers.len()), (64, 64));
@@ -183,8 +183,16 @@ fn unsafe_stands_only_where_it_is_allowed() {
 }
 
 /// Who reads the text of a key, in code that ships. Whoever joins this list says why in its module.
-const REVEALS: [&str; 3] =
-    ["src/authority/manage/issue.rs", "src/key/format/display.rs", "src/vectors/world.rs"];
+const REVEALS: [&str; 8] = [
+    "src/authority/manage/find.rs",
+    "src/authority/manage/issue.rs",
+    "src/bin/tenantkit/secrets.rs",
+    "src/key/format/display.rs",
+    "src/vectors/manage.rs",
+    "src/vectors/manage/keys.rs",
+    "src/vectors/rules/keys.rs",
+    "src/vectors/world.rs",
+];
 
 #[test]
 fn the_text_of_a_key_is_read_only_by_those_on_the_list() {

@@ -3,9 +3,7 @@
 //! beside it, `policy.toml`), and prefers the obvious to the fast.
 //!
 //! Read [`Model::authorize`] first: its body is the order of checks.
-
 use std::collections::{BTreeMap, BTreeSet};
-
 pub type Micros = i64;
 const SECOND: Micros = 1_000_000;
 const DAY: Micros = 86_400 * SECOND;
@@ -18,7 +16,6 @@ pub enum Org {
     List(Vec<String>, Option<String>),
     Open { create: bool, default: Option<String> },
 }
-
 /// What a key allows on the user axis. Entries and defaults are pairs of an org (none: every org) and a user.
 #[derive(Clone, Debug, PartialEq)]
 pub enum User {

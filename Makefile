@@ -16,9 +16,9 @@ demo: ## the whole engine at work on four example hosts, in words
 test: lint ## everything that must hold
 	scripts/test.sh
 
-lint: ## formatting and clippy, warnings as errors
+lint: ## formatting, and clippy with the lints that Cargo.toml denies
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --quiet $(FEATURES) --all-targets -- -D warnings
+	$(CARGO) clippy --quiet $(FEATURES) --all-targets
 
 bench: ## the figures of docs/performance.md, as ratios within one run
 	$(CARGO) bench $(FEATURES) --bench figures

@@ -133,10 +133,6 @@ impl Held {
         overdue
     }
 
-    pub(super) fn is_held(&self) -> bool {
-        *self.stage.lock() == Stage::Held
-    }
-
     pub(super) fn lane(&self) -> &Lane {
         &self.lane
     }

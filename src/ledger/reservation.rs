@@ -68,7 +68,7 @@ impl Ledger {
         let here = self.here()?;
         let mut overdue = Vec::new();
         here.reservations.lock().retain(|reservation| {
-            let Some(held) = reservation.upgrade().filter(|held| held.is_held()) else { return false };
+            let Some(held) = reservation.upgrade() else { return false };
             let ended = held.end_overdue(now);
             if ended {
                 overdue.push(held);

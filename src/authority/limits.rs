@@ -6,7 +6,8 @@ use crate::key::record::PlanAssignment;
 use crate::ledger::{Ledger, QuotaUse, SlowUse};
 use crate::limit::{ConfigVersion, LimitId, Mark, OperationScope, Terms, Units};
 use crate::policy::{
-    Cost, Dimension, Filter, Kind, LimitDef, LimitMode, Overrun, RateDef, RateMode, Threshold, Who,
+    Cost, Dimension, Filter, Kind, LimitDef, LimitMode, OnHoldTimeout, Overrun, RateDef, RateMode, Threshold,
+    Who,
 };
 use crate::records::Slot;
 use crate::tenant::{OrgBinding, ScopeUser, UserBinding};
@@ -189,10 +190,21 @@ impl<'c> Call<'c> {
         let epoch = ConfigVersion::from_raw(epoch);
         let period = limit.period.of(since).into_owned();
         let record_overrun = limit.overrun == Overrun::Record;
+        let commit_overdue = limit.on_hold_timeout == OnHoldTimeout::Commit;
         // Without a variable meter what is reserved is the fixed cost, all or nothing.
         let variable = self.operation.variable.map(|cost| self.operation.costs.get(usize::from(cost)));
         let follows_commit = variable.is_none_or(|cost| cost.is_some_and(|cost| cost.meter == limit.meter));
-        Ok(QuotaUse { limit_id, epoch, period, terms, units, slow, record_overrun, follows_commit })
+        Ok(QuotaUse {
+            limit_id,
+            epoch,
+            period,
+            terms,
+            units,
+            slow,
+            record_overrun,
+            commit_overdue,
+            follows_commit,
+        })
     }
 
     /// The plan assignment in force, if the plan was assigned to somebody.

@@ -72,6 +72,8 @@ pub(crate) struct QuotaUse {
     pub(crate) slow: Option<SlowUse>,
     /// Whether use beyond a reservation is recorded even where the limit refuses it.
     pub(crate) record_overrun: bool,
+    /// Whether a reservation that is held too long counts as used whole; else it is given back.
+    pub(crate) commit_overdue: bool,
     /// Whether its units are those that a commit says, and not a fixed cost of the call.
     pub(crate) follows_commit: bool,
 }

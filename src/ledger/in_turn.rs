@@ -7,8 +7,8 @@
 
 use super::Ledger;
 use super::call::{KeyedCall, QuotaState, QuotaUse, RefusedBy, SlowUse, TakeCall};
+use super::held::HeldLine;
 use super::lane::{Elsewhere, Renewed, quota_state};
-use super::reservation::HeldLine;
 use super::take::{Placed, RENEWALS_MAX, TakenQuotas, Tried, foreign_answer, renewed_too_often, single};
 use super::together::operation;
 use super::unsettled::Unsettled;

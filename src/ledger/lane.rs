@@ -299,7 +299,8 @@ impl Turn<'_> {
         self.lane.state.lock().learn(terms, period_end);
     }
 
-    /// The next message; `None` from a lane that no call has told its configuration.
+    /// The next message, which also returns what is in hand, so that it can serve this very demand. `None` from a lane that
+    /// no call has told its configuration.
     pub(super) fn request(
         &self,
         demand: Vec<Units>,
@@ -309,6 +310,7 @@ impl Turn<'_> {
     ) -> Option<ExchangeRequest> {
         let mut state = self.lane.state.lock();
         let (terms, period_end) = state.known.clone()?;
+        state.holding.give_back();
         let (rate, last_message, ttl_ms) = (0, false, LEASE_TTL_MS);
         let ask = Ask { terms, period_end, demand, consume, rate, last_message, ttl_ms, hint, nonce };
         Some(state.holding.next(ask))

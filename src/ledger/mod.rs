@@ -4,7 +4,7 @@
 //! it are sent together in the next one. Rates that are counted per process live in `rates` and need no store.
 //!
 //! In reading order: `call` is what is asked and answered; `take` the way of one call, `together` and `in_turn` of one with
-//! several limits; `lane` one bucket's lane; `reservation` units held for later; `unsettled` keyed calls whose answer was
+//! several limits; `lane` one bucket's lane; `held` and `reservation` units held for later; `unsettled` keyed calls whose answer was
 //! lost; `report` what is told the store outside a call; `rates` local rates; `advise` what a call would meet.
 //!
 //! The ledger starts no thread: its owner calls [`Ledger::maintain`] about once a second.
@@ -12,6 +12,7 @@
 mod advise;
 mod breaker;
 mod call;
+mod held;
 mod in_turn;
 mod lane;
 mod rates;
@@ -26,10 +27,8 @@ mod unsettled;
 pub(crate) use call::{
     KeyedCall, Outcome, QuotaState, QuotaUse, RateUse, Refusal, RefusedBy, SlowUse, TakeCall, Taken,
 };
+pub(crate) use held::HeldLine;
 pub(crate) use rates::LocalRate;
-pub(crate) use reservation::HeldLine;
-#[cfg(test)]
-use reservation::Settled;
 
 use crate::clock::{Clock, Timestamp};
 use crate::entropy::Entropy;
@@ -39,12 +38,13 @@ use crate::limit::{BucketKey, HolderId, LeaseId, LimitId, Nonce, Reply};
 use crate::store::{CheckLine, CheckState, UsageRow, UsageStore};
 use arc_swap::ArcSwap;
 use breaker::Breaker;
+use held::Held;
 use lane::Lane;
 use parking_lot::Mutex;
 use rates::Rates;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use unsettled::Unsettled;
 
 /// At most so many buckets are kept.
@@ -81,6 +81,8 @@ struct Here {
     lanes: Mutex<HashMap<BucketKey, Arc<Lane>>>,
     /// Keyed calls whose answer was lost.
     unsettled: Mutex<Vec<Unsettled>>,
+    /// Reservations that hosts hold.
+    reservations: Mutex<Vec<Weak<Held>>>,
 }
 
 impl Here {
@@ -90,6 +92,7 @@ impl Here {
             holder: Mutex::new(new_holder(entropy)?),
             lanes: Mutex::default(),
             unsettled: Mutex::default(),
+            reservations: Mutex::default(),
         })
     }
 }
@@ -138,10 +141,12 @@ impl Ledger {
         Ok(rows.into_iter().map(|row| (unreported(&row.key), row)).map(|(n, row)| (row, n)).collect())
     }
 
-    /// Reports and returns what waits, asks again about keyed calls whose answer was lost, forgets what is idle, and does
-    /// the store's bounded house-keeping. The first failure is told; what could not be done waits for the next call.
+    /// Reports and returns what waits, asks again about keyed calls whose answer was lost, ends reservations that are
+    /// overdue, forgets what is idle, and does the store's bounded house-keeping. The first failure is told; what could
+    /// not be done waits for the next call.
     pub(crate) fn maintain(&self, now: Timestamp) -> Result<(), Error> {
         self.rates.forget_drained(now);
+        self.end_overdue_reservations(now)?;
         let flushed = self.flush();
         let kept = self.guarded(|| self.store.maintain(MAINTAIN_BUDGET)).map(drop);
         flushed.and(self.forget_idle_lanes()).and(kept)

@@ -1,24 +1,14 @@
 //! Units held for later, and units that come back.
 
 use super::Ledger;
-use super::call::QuotaUse;
+use super::held::HeldLine;
 use super::lane::{Answer, Lane};
+use crate::clock::Timestamp;
 use crate::decision::ChargedUnits;
 use crate::error::{Error, ErrorKind};
 use crate::limit::batch::{Act, ActOutcome, Batch};
-use crate::limit::{Credit, CreditOutcome, LeaseId, OperationLine, SETTLE_GRACE_US, Terms, Units};
+use crate::limit::{Credit, CreditOutcome, SETTLE_GRACE_US, Terms, Units};
 use std::sync::Arc;
-
-/// Units of one bucket in the hand of a reservation. Dropping it gives them back.
-pub(crate) struct HeldLine {
-    lane: Arc<Lane>,
-    lease: LeaseId,
-    units: Units,
-    terms: Terms,
-    record_overrun: bool,
-    follows_commit: bool,
-    settled: bool,
-}
 
 /// What ended reservations used beyond what they held, where the limit refused it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,75 +17,6 @@ pub(crate) struct Settled {
     pub(crate) overrun: u64,
     /// Units that are recorded nowhere, by the limit's word.
     pub(crate) unrecorded: u64,
-}
-
-impl HeldLine {
-    pub(super) fn new(lane: Arc<Lane>, lease: LeaseId, quota: &QuotaUse) -> Self {
-        let QuotaUse { units, terms, record_overrun, follows_commit, .. } = quota;
-        Self {
-            lane,
-            lease,
-            units: *units,
-            terms: terms.clone(),
-            record_overrun: *record_overrun,
-            follows_commit: *follows_commit,
-            settled: false,
-        }
-    }
-
-    pub(super) fn lane(&self) -> &Arc<Lane> {
-        &self.lane
-    }
-
-    /// Whose units they are.
-    #[cfg(test)]
-    pub(super) fn bucket(&self) -> &crate::limit::BucketKey {
-        &self.lane.key
-    }
-
-    /// How many units are held.
-    pub(crate) fn units(&self) -> Units {
-        self.units
-    }
-
-    /// How many units a call that used `actual` of the variable meter used of this one; a fixed cost is used whole.
-    pub(crate) fn used_by(&self, actual: Units) -> Units {
-        if self.follows_commit { actual } else { self.units }
-    }
-
-    pub(super) fn operation_line(&self) -> OperationLine {
-        OperationLine { bucket: self.lane.key, amount: self.units, refunded: Units::ZERO }
-    }
-
-    /// Ends it: `used` of the units count as used, the others are in the lane's hand again.
-    pub(super) fn end(mut self, used: Units) {
-        self.settle(used.min(self.units).signed());
-    }
-
-    fn settle(&mut self, used: i64) {
-        // In a forked child the units are the parent's, and so is the lock.
-        if std::mem::replace(&mut self.settled, true) || self.is_foreign() {
-            return;
-        }
-        self.lane.with_holding(|holding| {
-            if holding.id() == self.lease {
-                holding.commit(self.units.signed(), used);
-            } else {
-                // The lease was replaced and can report no more; its units stay charged there.
-                holding.overrun(used);
-            }
-        });
-    }
-
-    fn is_foreign(&self) -> bool {
-        self.lane.pid != std::process::id()
-    }
-}
-
-impl Drop for HeldLine {
-    fn drop(&mut self) {
-        self.settle(0);
-    }
 }
 
 impl Ledger {
@@ -116,20 +37,50 @@ impl Ledger {
         let mut settled = Settled::default();
         for line in held {
             let actual = actual(&line);
-            let (lane, terms, record) = (Arc::clone(&line.lane), line.terms.clone(), line.record_overrun);
-            let beyond = Units::from_signed(actual.signed() - line.units.signed()).unwrap_or(Units::ZERO);
-            line.end(actual);
-            if beyond > Units::ZERO && !self.take_more(&lane, &terms, beyond) {
+            let (lane, terms, record) =
+                (Arc::clone(line.lane()), line.terms().clone(), line.records_overrun());
+            let beyond = (actual.signed() - line.units().signed()).max(0);
+            let owed = Units::clamped(line.end(actual) + beyond);
+            if owed > Units::ZERO && !self.take_more(&lane, &terms, owed) {
                 if record {
-                    lane.with_holding(|holding| holding.overrun(beyond.signed()));
-                    settled.overrun += beyond.get();
+                    lane.with_holding(|holding| holding.overrun(owed.signed()));
+                    settled.overrun += owed.get();
                 } else {
-                    settled.unrecorded += beyond.get();
+                    settled.unrecorded += owed.get();
                 }
             }
             self.report_now_or_later(&lane);
         }
         Ok(settled)
+    }
+
+    /// Remembers reservations, to end them should they be held too long.
+    pub(super) fn watch(&self, held: &[HeldLine]) -> Result<(), Error> {
+        if !held.is_empty() {
+            let shared = held.iter().map(|line| Arc::downgrade(line.shared()));
+            self.here()?.reservations.lock().extend(shared);
+        }
+        Ok(())
+    }
+
+    /// Ends the reservations that are overdue: a host has forgotten them, or works on. What it says later still counts.
+    pub(super) fn end_overdue_reservations(&self, now: Timestamp) -> Result<(), Error> {
+        let here = self.here()?;
+        let mut overdue = Vec::new();
+        here.reservations.lock().retain(|reservation| {
+            let Some(held) = reservation.upgrade() else { return false };
+            let ended = held.end_overdue(now);
+            if ended {
+                overdue.push(held);
+            }
+            !ended
+        });
+        for held in overdue {
+            let bucket = held.lane().key;
+            tracing::warn!(limit = ?bucket.limit_id, "a reservation was held for 5 minutes and is ended");
+            self.report_now_or_later(held.lane());
+        }
+        Ok(())
     }
 
     /// Takes units that were used already; `false` if they can't be had.
@@ -179,3 +130,6 @@ fn life_is_over() -> Error {
     let text = "the units were charged by a lease that is over; refund the operation by its id instead";
     Error::new(ErrorKind::AlreadySettled, text)
 }
+
+#[cfg(test)]
+mod tests;

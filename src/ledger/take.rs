@@ -2,8 +2,8 @@
 
 use super::Ledger;
 use super::call::{Outcome, QuotaState, QuotaUse, RateUse, Refusal, RefusedBy, TakeCall, Taken};
+use super::held::HeldLine;
 use super::lane::{Answer, Elsewhere, Lane, Renewed, Step, Turn, quota_state};
-use super::reservation::HeldLine;
 use crate::clock::Timestamp;
 use crate::decision::ChargedUnits;
 use crate::error::{Error, ErrorKind};
@@ -58,7 +58,9 @@ impl Ledger {
 
     /// As [`take`](Self::take), holding the units for a reservation instead of using them.
     pub(crate) fn hold(&self, call: &TakeCall) -> Result<(Outcome, Vec<HeldLine>), Error> {
-        self.take_or_hold(call, true)
+        let (outcome, held) = self.take_or_hold(call, true)?;
+        self.watch(&held)?;
+        Ok((outcome, held))
     }
 
     fn take_or_hold(&self, call: &TakeCall, hold: bool) -> Result<(Outcome, Vec<HeldLine>), Error> {
@@ -198,7 +200,7 @@ impl Ledger {
                 let mut taken = TakenQuotas { states: vec![state], ..TakenQuotas::default() };
                 taken.charges.push(ChargedUnits { bucket: *key, life: lease.life, units: quota.units.get() });
                 if hold {
-                    taken.held.push(quota.held(lane, lease));
+                    taken.held.push(quota.held(lane, lease, call.now));
                 }
                 Ok(Tried::Taken(Box::new(taken)))
             }
@@ -321,8 +323,8 @@ pub(super) fn single(request: Request) -> Batch {
 
 impl QuotaUse {
     /// What a reservation holds of it.
-    pub(super) fn held(&self, lane: Arc<Lane>, lease: LeaseId) -> HeldLine {
-        HeldLine::new(lane, lease, self)
+    pub(super) fn held(&self, lane: Arc<Lane>, lease: LeaseId, now: Timestamp) -> HeldLine {
+        HeldLine::new(lane, lease, self, now)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 use crate::limit::batch::{Batch, BatchReply};
 use crate::limit::gcra::Rate;
 use crate::limit::maintain::{Configure, Maintained};
-use crate::limit::period::Period;
+use crate::limit::period::{Period, Window};
 use crate::limit::{
     Bucket, BucketKey, ConfigVersion, HolderId, LimitId, OperationId, OperationScope, Settlement, Terms,
     Units,
@@ -30,6 +30,8 @@ pub(super) enum Fate {
     Failed,
 }
 
+type Before = dyn Fn(&Batch) + Send + Sync;
+
 /// The memory store with a wire that can be cut.
 pub(super) struct Wire {
     pub(super) store: MemoryUsage,
@@ -37,8 +39,7 @@ pub(super) struct Wire {
     pub(super) fates: Mutex<VecDeque<Fate>>,
     pub(super) exchanges: AtomicU64,
     /// Called before each exchange.
-    #[allow(clippy::type_complexity, reason = "one hook, in tests")]
-    pub(super) before: Mutex<Option<Arc<dyn Fn(&Batch) + Send + Sync>>>,
+    pub(super) before: Mutex<Option<Arc<Before>>>,
 }
 
 impl UsageStore for Wire {
@@ -161,6 +162,10 @@ impl World {
         TakeCall { now: self.now(), rates: Vec::new(), quotas: quotas.to_vec(), operation: None }
     }
 
+    pub(super) fn one(&self, quota: &QuotaUse) -> TakeCall {
+        self.call(std::slice::from_ref(quota))
+    }
+
     pub(super) fn keyed(&self, id: &str, quotas: &[QuotaUse]) -> TakeCall {
         let scope = OperationScope::new("live", &[("key", "k")]);
         TakeCall { operation: Some(KeyedCall { scope, id: OperationId::new(id) }), ..self.call(quotas) }
@@ -176,7 +181,7 @@ impl World {
     }
 
     pub(super) fn bucket(&self, quota: &QuotaUse) -> Bucket {
-        let key = key_of(quota, self.now());
+        let key = key_at(quota, self.now());
         let rows = self.wire.read(&[quota.limit_id], Timestamp::MIN, Timestamp::MAX).unwrap();
         rows.into_iter().find(|row| row.key == key).unwrap().bucket
     }
@@ -184,7 +189,7 @@ impl World {
     /// `(charged, confirmed)`; zeros before the first exchange. The whole store is audited too.
     pub(super) fn sums(&self, quota: &QuotaUse) -> (i64, i64) {
         assert_eq!(self.wire.audit().unwrap(), []);
-        let key = key_of(quota, self.now());
+        let key = key_at(quota, self.now());
         let rows = self.wire.read(&[quota.limit_id], Timestamp::MIN, Timestamp::MAX).unwrap();
         rows.iter()
             .find(|row| row.key == key)
@@ -192,8 +197,17 @@ impl World {
     }
 }
 
-fn key_of(quota: &QuotaUse, now: Timestamp) -> BucketKey {
+fn key_at(quota: &QuotaUse, now: Timestamp) -> BucketKey {
     super::take::bucket_key(quota, &quota.period.window_at(now))
+}
+
+/// The bucket of a lifetime quota.
+pub(super) fn key_of(quota: &QuotaUse) -> BucketKey {
+    super::take::bucket_key(quota, &Window::LIFETIME)
+}
+
+pub(super) fn units(n: u64) -> Units {
+    Units::new(n).unwrap()
 }
 
 /// One unit of limit `n`, a lifetime quota with this cap.
@@ -206,6 +220,7 @@ pub(super) fn quota(n: u8, cap: u64) -> QuotaUse {
         units: Units::ONE,
         slow: None,
         record_overrun: true,
+        commit_overdue: true,
         follows_commit: true,
     }
 }

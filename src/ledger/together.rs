@@ -151,7 +151,7 @@ fn conclude(
         if reply.granted > 0 {
             let lease = lane.lease();
             if hold && lane.with_holding(|holding| holding.reserve(quota.units.signed())) {
-                taken.held.push(quota.held(Arc::clone(lane), lease));
+                taken.held.push(quota.held(Arc::clone(lane), lease, call.now));
             }
             let units = quota.units.get();
             taken.charges.push(ChargedUnits { bucket: lane.key, life: lease.life, units });

@@ -4,8 +4,8 @@
 //! would be answered "allowed" while they count nowhere. The next exchange of the primary limit asks what became of it.
 
 use super::Ledger;
+use super::held::HeldLine;
 use super::lane::Renewed;
-use super::reservation::HeldLine;
 use super::take::{foreign_answer, single};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind};

@@ -48,7 +48,7 @@ pub trait Rows {
     fn push_event(&mut self, key: &BucketKey, kind: EventKind, at: Timestamp) -> Result<(), Error>;
 }
 
-/// What housekeeping looks for. The rules are those of [`super::upkeep`]; a store only has to find the candidates.
+/// What housekeeping looks for. The rules are those of [`maintain`](super::maintain); a store only has to find the candidates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
     /// Open buckets whose `period_end` is at or before the instant.

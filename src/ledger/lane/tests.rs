@@ -175,6 +175,19 @@ fn a_refusal_answers_for_a_second_for_calls_that_need_more_than_was_left() {
 }
 
 #[test]
+fn what_is_served_ends_a_refusal_whose_numbers_are_old() {
+    let lane = lane();
+    let now = Timestamp::from_seconds(1_000);
+    let ticket = enqueue(&lane, 3, false);
+    let mut turn = lead(&lane, &ticket);
+    turn.note_refusal(Reason::Insufficient(4), terms(1).ver, state(), now);
+    assert!(lane.refusal(Units::from(5), terms(1).ver, now).is_some());
+    grant(&turn, 3, true);
+    assert!(lane.refusal(Units::from(5), terms(1).ver, now).is_none(), "1 is left, not 4");
+    turn.answer(|_, _| served());
+}
+
+#[test]
 fn a_message_carries_the_newest_configuration_of_the_calls_in_it() {
     let lane = lane();
     let first = lane.enqueue(Units::ONE, false, &terms(2), Timestamp::MAX);

@@ -57,7 +57,7 @@ fn calls_on_several_limits_in_any_order_never_wait_for_each_other() {
 }
 
 #[test]
-fn a_call_that_one_limit_refuses_changes_no_other() {
+fn inv_29_a_call_that_one_limit_refuses_changes_no_other() {
     for atomic in [true, false] {
         let world = World::with(atomic);
         let process = world.process();
@@ -104,16 +104,16 @@ fn a_raised_cap_is_seen_within_a_second_and_at_once_by_who_brings_it() {
         is_taken(&here.take(&world.call(std::slice::from_ref(&raised)))),
         "a newer version ends the refusal"
     );
-    assert!(is_taken(&there.take(&world.call(&[raised]))));
+    assert!(is_taken(&there.take(&world.one(&raised))));
     assert!(!is_taken(&here.take(&world.call(std::slice::from_ref(&limit)))), "3 of 3");
     let again = terms(3, Some(9));
     world.wire.configure(&Configure { limit_id: limit.limit_id, terms: again, renewal: None }).unwrap();
     world.clock.advance_seconds(1);
-    assert!(is_taken(&here.take(&world.call(&[limit]))), "a process that knows only the oldest version");
+    assert!(is_taken(&here.take(&world.one(&limit))), "a process that knows only the oldest version");
 }
 
 #[test]
-fn lost_and_failed_exchanges_leak_nothing_once_it_is_quiet() {
+fn inv_27_lost_and_failed_exchanges_leak_nothing_once_it_is_quiet() {
     for atomic in [true, false] {
         let world = World::with(atomic);
         let process = world.process();
@@ -162,8 +162,11 @@ fn a_process_whose_clock_is_off_counts_in_the_stores_period() {
                 let call = TakeCall { now: world.now().plus_seconds(off_s), ..world.call(quotas) };
                 assert!(is_taken(&process.take(&call)), "{off_s} s off");
             }
+            let keyed = world.keyed("op", &[hourly(1, 9)]);
+            let call = TakeCall { now: world.now().plus_seconds(off_s), ..keyed };
+            assert!(is_taken(&process.take(&call)), "{off_s} s off");
             process.flush().unwrap();
-            assert_eq!(world.sums(&hourly(1, 9)), (2, 2), "{off_s} s off");
+            assert_eq!(world.sums(&hourly(1, 9)), (3, 3), "{off_s} s off");
         }
     }
 }
@@ -217,7 +220,7 @@ fn a_limit_that_began_anew_is_an_error_for_who_has_not_heard_of_it() {
         let state = taken(process.take(&world.call(std::slice::from_ref(&new)))).quotas[0];
         assert_eq!(state.cap.unwrap() - state.charged, left);
     }
-    assert!(!is_taken(&process.take(&world.call(&[new]))));
+    assert!(!is_taken(&process.take(&world.one(&new))));
 }
 
 fn rate(n: u8, text: &str, world: &World, process: &crate::ledger::Ledger, local: bool) -> RateUse {
@@ -250,6 +253,20 @@ fn rates_are_judged_first_and_given_back_when_a_quota_refuses() {
         assert_eq!(refusal.rates[0].wait_us, Some(500_000));
         assert_eq!(world.sums(&quota(2, 9)), (2, 2));
     }
+}
+
+#[test]
+fn a_strict_rate_refuses_where_single_requests_are_atomic() {
+    let world = World::without_batches();
+    let process = world.process();
+    let call = || TakeCall {
+        rates: vec![rate(9, "1/s", &world, &process, false)],
+        ..world.call(&[quota(1, 9), quota(2, 9)])
+    };
+    assert!(is_taken(&process.take(&call())));
+    assert_eq!(refused(process.take(&call())).by, RefusedBy::Rate(0));
+    process.flush().unwrap();
+    assert_eq!((world.sums(&quota(1, 9)), world.sums(&quota(2, 9))), ((1, 1), (1, 1)));
 }
 
 #[test]
@@ -298,11 +315,11 @@ fn a_limit_that_blocks_free_calls_refuses_them_when_it_is_exhausted() {
     let world = World::new();
     let process = world.process();
     let free = |cap| quota(1, cap).of(0);
-    assert!(is_taken(&process.take(&world.call(&[free(1)]))));
+    assert!(is_taken(&process.take(&world.one(&free(1)))));
     assert!(is_taken(&process.take(&world.call(&[quota(1, 1)]))));
-    assert_eq!(refused(process.take(&world.call(&[free(1)]))).by, RefusedBy::Quota(0, Reason::Exhausted));
+    assert_eq!(refused(process.take(&world.one(&free(1)))).by, RefusedBy::Quota(0, Reason::Exhausted));
     let nothing = quota(2, 0).of(0);
-    assert_eq!(refused(process.take(&world.call(&[nothing]))).by, RefusedBy::Quota(0, Reason::Exhausted));
+    assert_eq!(refused(process.take(&world.one(&nothing))).by, RefusedBy::Quota(0, Reason::Exhausted));
     assert_eq!(world.sums(&quota(1, 1)), (1, 1));
 }
 

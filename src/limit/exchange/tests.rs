@@ -282,7 +282,7 @@ fn what_a_grant_counted_ahead_is_not_counted_again_when_it_is_reported() {
 }
 
 #[test]
-fn numbers_out_of_range_are_errors() {
+fn inv_28_numbers_out_of_range_are_errors() {
     let spoil: [fn(&mut ExchangeRequest); 11] = [
         |r| r.seq = 0,
         |r| r.seen = 1 << 53,
@@ -308,7 +308,7 @@ fn numbers_out_of_range_are_errors() {
 }
 
 #[test]
-fn overruns_without_end_are_an_error_before_a_sum_overflows() {
+fn inv_28_overruns_without_end_are_an_error_before_a_sum_overflows() {
     let mut tables = Tables::default();
     let overrun = |tables: &mut Tables| {
         let mut party = Party::new(lifetime(1), terms(1, Some(50)));

@@ -62,7 +62,7 @@ fn more_than_the_burst_never_fits_and_changes_nothing() {
 }
 
 #[test]
-fn nothing_is_taken_for_nothing() {
+fn inv_28_nothing_is_taken_for_nothing() {
     let rate = Rate::parse("1/s").unwrap();
     let mut cell = RateCell::EMPTY;
     assert!(cell.take(&rate, V, Units::ONE, at(0)).fits);
@@ -191,7 +191,7 @@ proptest! {
 
     /// Steady use at the rate is never refused (INV-30).
     #[test]
-    fn steady_use_at_the_rate_always_fits(n in 1u64..100, period in 100u64..2_000_000) {
+    fn inv_30_steady_use_at_the_rate_always_fits(n in 1u64..100, period in 100u64..2_000_000) {
         let rate = Rate::new(units(n), period).unwrap();
         let mut cell = RateCell::EMPTY;
         for i in 0..300u64 {

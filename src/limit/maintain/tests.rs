@@ -78,6 +78,22 @@ fn a_period_is_closed_after_its_grace_and_kept_400_days() {
 }
 
 #[test]
+fn a_bucket_that_was_closed_early_is_kept_as_long_after_its_period() {
+    let key = BucketKey { period_start: at(0), ..lifetime(1) };
+    let mut tables = Tables::default();
+    let mut party = Party { period_end: at(100 * DAY_S), ..Party::new(key, terms(1, Some(50))) };
+    party.exchange(&mut tables, &[7], true, at(0));
+    let (period_start, period_end) = (at(0), at(100 * DAY_S));
+    let renewal = Renewal { period_start, period_end, carry: Carry::Nothing, nonce: Nonce::default() };
+    let change = Configure { limit_id: key.limit_id, terms: terms(2, None), renewal: Some(renewal) };
+    configure(&mut tables, &change, at(0)).unwrap();
+    for (seconds, kept) in [(500 * DAY_S - 1, true), (500 * DAY_S, false)] {
+        tidy(&mut tables, seconds);
+        assert_eq!(tables.look(&key).is_some(), kept, "at {seconds}");
+    }
+}
+
+#[test]
 fn work_stops_at_the_budget_and_goes_on() {
     let mut tables = Tables::default();
     for n in 1..=10 {

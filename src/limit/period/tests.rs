@@ -188,7 +188,7 @@ fn weeks_begin_on_the_chosen_day() {
 
 /// Anchors on days 28 to 31, 60 months, all zones: windows tile and each begins on the anchor's day or its month's last.
 #[test]
-fn anchored_months_tile_in_all_zones() {
+fn inv_30_anchored_months_tile_in_all_zones() {
     for zone in all_zones() {
         for day in 28..=31 {
             let anchor = at(&format!("2023-01-{day}T00:30:00Z"));
@@ -218,7 +218,7 @@ fn anchored_months_tile_in_all_zones() {
 
 /// Every clock change of every zone since 1970 (and the next decades'), seen in every calendar unit.
 #[test]
-fn calendar_windows_tile_across_every_clock_change() {
+fn inv_30_calendar_windows_tile_across_every_clock_change() {
     use CalendarUnit::{Day, Hour, Minute, Month, Week, Year};
     for (i, zone) in all_zones().into_iter().enumerate() {
         let mut change = Some(at("1970-01-01T00:00:00Z"));

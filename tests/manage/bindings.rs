@@ -59,7 +59,7 @@ fn bindings_that_the_preset_or_the_policy_does_not_have_are_refused() {
         (
             "a pair outside the orgs",
             allmcp("platform").org(list(&["a"], None)).user(UserSpec::List {
-                entries: vec![UserRef::InOrg { org: "b".into(), user: "u".into() }],
+                entries: vec![UserRef::InOrg { org: Some("b".into()), user: "u".into() }],
                 default: None,
             }),
         ),
@@ -156,4 +156,32 @@ fn am_09_a_changed_binding_holds_from_the_next_call() {
     let solo = KeyEdit::default().preset("solo").user_id("z").org_id("o1");
     world.authority.update(&admin(), ACCOUNT, &view.id, &solo).unwrap();
     assert_eq!([ask("org_id=o9&user_id=x"), ask("")], ["org_mismatch", "ok"]);
+}
+
+#[test]
+fn bindings_are_read_in_the_form_in_which_answers_show_them() {
+    let world = product("allmcp");
+    let list = list(&["a", "b"], Some("a"));
+    let users = UserSpec::List {
+        entries: vec![UserRef::InOrg { org: Some("a".into()), user: "u".into() }],
+        default: Some(UserRef::InOrg { org: Some("a".into()), user: "u".into() }),
+    };
+    for new in [
+        allmcp("platform").org(list).user(users),
+        allmcp("client").org_id("o1").user(users_of_every_org()),
+        allmcp("flexible").org_id("o0").user_id("u0"),
+        allmcp("solo").org_id("o0").user_id("u0"),
+    ] {
+        let (_, view) = world.issue(new);
+        let json = serde_json::to_value(&view).unwrap();
+        let body = serde_json::json!({"name": "copy", "preset": json["preset"], "org": json["org"], "user": json["user"],
+            "org_id": "o0", "user_id": "u0"});
+        let copy = NewKey::from_json(ACCOUNT, body.to_string().as_bytes()).unwrap();
+        let (_, copy) = world.issue(copy);
+        assert_eq!((copy.preset, copy.org, copy.user), (view.preset, view.org, view.user));
+    }
+}
+
+fn users_of_every_org() -> UserSpec {
+    users(&["u1", "u2"])
 }

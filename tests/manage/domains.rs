@@ -144,3 +144,43 @@ fn domains_are_claimed_where_the_caller_belongs() {
         assert_eq!(fields(&error), [field], "{bad:?}");
     }
 }
+
+#[test]
+fn a_claim_made_anew_while_it_was_looked_up_is_not_verified() {
+    /// Gives the claim up and makes it anew before it answers for the old one.
+    struct Meddler<'w>(&'w World, String);
+    impl Resolver for Meddler<'_> {
+        fn txt(&self, _: &str) -> Result<Vec<String>, LookupError> {
+            self.0.authority.remove_domain(&admin(), ACCOUNT, &request()).unwrap();
+            self.0.authority.claim_domain(&admin(), ACCOUNT, &request()).unwrap();
+            Ok(vec![self.1.clone()])
+        }
+    }
+    let world = product("mcpstack");
+    let claimed = world.authority.claim_domain(&admin(), ACCOUNT, &request()).unwrap();
+    let meddler = Meddler(&world, claimed.publish);
+    let verified = world.authority.verify_domain(&admin(), ACCOUNT, &request(), Lookup::dns(&meddler));
+    check_code(verified, Code::VersionConflict);
+    assert_eq!(world.authority.domains(&admin(), ACCOUNT).unwrap()[0].state, DomainState::Pending);
+}
+
+#[test]
+fn a_17_with_re_checking_a_domain_falls_due_and_its_loss_counts() {
+    let policy = variant("mcpstack", &[("recheck = \"off\"", "recheck = \"24h\"")]);
+    let (world, zone) = (with(policy, |builder| builder), Zone::default());
+    let claimed = world.authority.claim_domain(&admin(), ACCOUNT, &request()).unwrap();
+    zone.publish(&claimed.publish_at, &claimed.publish);
+    let verify = || world.authority.verify_domain(&admin(), ACCOUNT, &request(), Lookup::dns(&zone)).unwrap();
+    assert!(!verify().recheck_due);
+    let due = || world.authority.domains(&admin(), ACCOUNT).unwrap()[0].recheck_due;
+    world.clock.advance_seconds(86_399);
+    assert!(!due());
+    world.clock.advance_seconds(1);
+    assert!(due());
+    let (key, _) = world.issue(public("agent:a1", "https://app.example.com"));
+    let chat = Request::new("agent.chat").key(&key).org_id("org_1").resource("agent:a1");
+    let ask = || world.ask(&chat.origin("https://app.example.com"));
+    assert_eq!(ask(), "ok");
+    zone.clear();
+    assert_eq!((verify().state, due(), ask()), (DomainState::Lost, false, "domain_not_verified"));
+}

@@ -113,6 +113,9 @@ fn n_09_a_leaked_key_is_ended_by_its_text_and_a_public_one_stays() {
     let ended = world.authority.revoke_by_value(&scanner, &key).unwrap().unwrap();
     assert_eq!((&*ended.account_id, ended.id), (ACCOUNT, view.id));
     assert_eq!(world.ask(&Request::new("servers.list").key(&key).org_id("org_1")), "invalid_key");
+    let person = Caller::person(tenantkit::Person::new(ACCOUNT, "ann").role("owner"));
+    let (other, _) = world.issue(service("other"));
+    check_code(world.authority.revoke_by_value(&person, &other), Code::GrantExceedsCreator);
     for text in [&*key, &key.replace('a', "b"), "", "mcpstack_sk_short", &"x".repeat(100_000)] {
         assert_eq!(world.authority.revoke_by_value(&scanner, text).unwrap(), None);
     }

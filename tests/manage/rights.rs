@@ -309,6 +309,45 @@ fn a_platform_key_grants_inside_its_own_bindings_only() {
 }
 
 #[test]
+fn a_member_of_some_orgs_does_not_see_keys_that_reach_every_org() {
+    let world = product("allmcp");
+    let (_, open) = world.issue(NewKey::new(ACCOUNT, "open").preset("platform").owner(Owner::Account));
+    let list = OrgSpec::List { ids: vec!["o1".into(), "o2".into()], default: None };
+    let (_, listed) =
+        world.issue(NewKey::new(ACCOUNT, "listed").preset("platform").org(list).owner(Owner::Account));
+    let sees = |person: Person, id| world.authority.key(&Caller::person(person), ACCOUNT, id).is_ok();
+    let ann = || Person::new(ACCOUNT, "ann");
+    assert!(!sees(ann().in_org("o1"), &open.id) && !sees(ann().in_org("o1"), &listed.id));
+    assert!(sees(ann().in_org("o1").in_org("o2"), &listed.id));
+    assert!(sees(ann().whole_account(), &open.id));
+}
+
+#[test]
+fn inv_10_a_key_of_some_resources_makes_keys_of_those_only() {
+    let kind = "role = \"required\"                       # exactly one; viewer unless another is named";
+    let resources = format!("{kind}\nresources = {{ count = \"list\", types = \"agent\", all = true }}");
+    let world = with(variant("mcpstack", &[(kind, &resources)]), |builder| builder);
+    let (key, _) = world.issue(service("creator").role("admin").resources(["agent:a", "agent:b"]));
+    let caller = as_caller(&world, &key, "servers.list");
+    let issue = |new: NewKey| world.authority.issue(&caller, &new).map(drop);
+    assert!(issue(service("x").resources(["agent:a"])).is_ok());
+    assert!(issue(service("x")).is_ok(), "none at all");
+    check_code(issue(service("x").resources(["agent:c"])), Code::GrantExceedsCreator);
+    check_code(issue(service("x").all_resources()), Code::GrantExceedsCreator);
+}
+
+#[test]
+fn where_the_owner_is_bound_nobody_else_can_be() {
+    let world = product("runstack");
+    let other = runstack("x").user(UserSpec::Fixed("bob".into()));
+    assert_eq!(world.refusal(other).code(), Code::BindingInvalid);
+    assert!(world.authority.issue(&admin(), &runstack("x").user(UserSpec::Fixed("ann".into()))).is_ok());
+    let ann = Caller::person(Person::new(ACCOUNT, "ann"));
+    let other = NewKey::new(ACCOUNT, "x").user(UserSpec::Fixed("bob".into()));
+    check_code(world.authority.issue(&ann, &other), Code::BindingInvalid);
+}
+
+#[test]
 fn refusals_of_proved_keys_leave_an_audit_line() {
     let world = product("mcpstack");
     let (developer, view) = service_caller(&world, "developer");
@@ -359,8 +398,8 @@ fn rt_12_options_show_what_the_caller_may_choose() {
     let world = product("runtype");
     let person = Caller::person(Person::new(ACCOUNT, "ann").in_org("org_1").permission("FLOWS:*"));
     let options = world.authority.options(&person, ACCOUNT).unwrap();
-    let given: Vec<_> =
-        options.groups.iter().filter(|(_, names)| !names.is_empty()).map(|(g, _)| g.to_string()).collect();
+    let given = options.groups.iter().filter(|group| !group.permissions.is_empty());
+    let given: Vec<_> = given.map(|group| group.name.to_string()).collect();
     assert_eq!(given, ["Flows"]);
     assert!(options.templates.is_empty());
     let all = world.authority.options(&admin(), ACCOUNT).unwrap();

@@ -133,6 +133,9 @@ fn a_39_test_only_shows_keys_of_the_sandbox() {
     assert_eq!(world.authority.reveal(&admin(), ACCOUNT, &test.id).unwrap().reveal(), test_key);
     check_code(world.authority.reveal(&admin(), ACCOUNT, &live.id), Code::ValidationError);
     assert_eq!(world.view(&test.id).value, None, "a secret is in no listing, revealable or not");
+    let account = tenantkit::tenant::AccountId::parse(ACCOUNT, &Default::default()).unwrap();
+    let kept = |id| world.records.key_by_id(&account, id).unwrap().unwrap().record.sealed.is_some();
+    assert!(kept(&test.id) && !kept(&live.id), "what is never shown is not even kept");
 }
 
 #[test]

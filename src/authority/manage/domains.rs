@@ -62,6 +62,8 @@ pub struct DomainView {
     /// When a check last got an answer.
     #[serde(serialize_with = "rfc3339_or_null")]
     pub checked_at: Option<Timestamp>,
+    /// Whether the policy wants it looked at again now: call [`verify_domain`](Authority::verify_domain).
+    pub recheck_due: bool,
 }
 
 impl DomainRequest {
@@ -142,15 +144,15 @@ impl Authority {
                     if let Some(known) =
                         act.claimed(&claim, &domain)?.filter(|known| known.method() == method)
                     {
-                        return Ok(super::act::Step::Done(DomainView::new(&known)));
+                        return Ok(super::act::Step::Done(act.domain_view(&known)));
                     }
                     let entropy = &*act.inner.entropy;
                     let new =
                         VerifiedDomain::challenge(claim.clone(), domain.clone(), method, entropy, act.now)?;
-                    Ok(domain_draft(&new, DomainWrite::Put(Box::new(new.clone())), DomainView::new(&new))
+                    Ok(domain_draft(&new, DomainWrite::Put(Box::new(new.clone())), act.domain_view(&new))
                         .write())
                 },
-                |_| Ok(DomainView::new(&act.known_domain(&claim, &domain)?)),
+                |_| Ok(act.domain_view(&act.known_domain(&claim, &domain)?)),
             )
         })
     }
@@ -181,11 +183,11 @@ impl Authority {
                     }
                     let checked = present.checked(check, act.now);
                     let write = DomainWrite::Put(Box::new(checked.clone()));
-                    let mut draft = domain_draft(&checked, write, DomainView::new(&checked));
+                    let mut draft = domain_draft(&checked, write, act.domain_view(&checked));
                     draft.detail("state", checked.state());
                     Ok(draft.write())
                 },
-                |_| Ok(DomainView::new(&act.known_domain(&claim, &domain)?)),
+                |_| Ok(act.domain_view(&act.known_domain(&claim, &domain)?)),
             )
         })
     }
@@ -200,7 +202,7 @@ impl Authority {
             let visible = domains.iter().filter(|domain| {
                 *domain.account_id() == act.account && act.rights.reaches(domain.claim().org_id.as_ref())
             });
-            Ok(visible.map(DomainView::new).collect())
+            Ok(visible.map(|domain| act.domain_view(domain)).collect())
         })
     }
 
@@ -229,6 +231,10 @@ impl Authority {
 }
 
 impl Act<'_> {
+    fn domain_view(&self, domain: &VerifiedDomain) -> DomainView {
+        DomainView::new(domain, domain.is_recheck_due(self.policy().domains().recheck_s, self.now))
+    }
+
     /// The claim and the domain of a request, if the caller may manage them.
     fn domain_request(&self, request: &DomainRequest) -> Result<(DomainClaim, DomainName), Error> {
         let mut problems = super::problems::Problems::default();
@@ -270,7 +276,7 @@ impl Act<'_> {
 }
 
 impl DomainView {
-    fn new(domain: &VerifiedDomain) -> Self {
+    fn new(domain: &VerifiedDomain, recheck_due: bool) -> Self {
         let publish_at = match domain.method() {
             DomainMethod::Dns => domain.txt_name(),
             DomainMethod::Http => domain.file_url(),
@@ -286,6 +292,7 @@ impl DomainView {
             created_at: domain.created_at(),
             verified_at: domain.verified_at(),
             checked_at: domain.checked_at(),
+            recheck_due,
         }
     }
 }

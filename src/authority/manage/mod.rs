@@ -41,7 +41,10 @@ pub use find::PAGE_MAX;
 pub use import::{ImportEvent, ImportOptions, ImportReport, RefusedLine};
 pub use issue::IssuedKey;
 pub use new_key::NewKey;
-pub use options::{KindOptions, Options, PlanOption, PresetOption, RoleOption, TemplateOption};
+pub use options::{
+    EnvironmentOption, GroupOption, KindOptions, Options, PlanOption, PresetOption, RoleOption,
+    TemplateOption,
+};
 pub use plan::PlanChange;
 pub use registry::TenantView;
 pub use rotate::Rotation;

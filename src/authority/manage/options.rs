@@ -15,10 +15,10 @@ use serde::Serialize;
 pub struct Options {
     /// The kinds; the one taken by default first.
     pub kinds: Vec<KindOptions>,
-    /// The environments, with what people see.
-    pub environments: Vec<(Box<str>, Box<str>)>,
+    /// The environments.
+    pub environments: Vec<EnvironmentOption>,
     /// Permissions by group, as far as the caller may give them.
-    pub groups: Vec<(Box<str>, Vec<Box<str>>)>,
+    pub groups: Vec<GroupOption>,
     /// Templates that the caller may give.
     pub templates: Vec<TemplateOption>,
     /// Roles that the caller may give, the highest first.
@@ -35,6 +35,30 @@ pub struct Options {
     pub default_lifetime_s: Option<u32>,
     /// The longest overlap of a rotation in seconds.
     pub max_grace_s: u32,
+}
+
+/// An environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct EnvironmentOption {
+    /// Its name.
+    pub name: Box<str>,
+    /// What people see.
+    pub label: Box<str>,
+    /// For trying out: counted apart and never billed.
+    pub sandbox: bool,
+    /// Whether it is taken by default.
+    pub default: bool,
+}
+
+/// Permissions that are shown together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct GroupOption {
+    /// The heading.
+    pub name: Box<str>,
+    /// The permissions that the caller may give.
+    pub permissions: Vec<Box<str>>,
 }
 
 /// A kind, and what its keys may have.
@@ -133,11 +157,7 @@ impl Authority {
             kinds.sort_by_key(|kind| Some(kind.index) != default_kind);
             Ok(Options {
                 kinds: kinds.into_iter().map(|kind| kind_options(act, kind)).collect(),
-                environments: policy
-                    .environments()
-                    .iter()
-                    .map(|e| (e.name.clone(), e.label.clone()))
-                    .collect(),
+                environments: environments(act),
                 groups: groups(act),
                 templates: templates(act),
                 roles: roles(act),
@@ -176,13 +196,27 @@ fn kind_options(act: &Act<'_>, kind: &Kind) -> KindOptions {
     }
 }
 
-fn groups(act: &Act<'_>) -> Vec<(Box<str>, Vec<Box<str>>)> {
+fn environments(act: &Act<'_>) -> Vec<EnvironmentOption> {
+    let default = act.policy().default_environment().map(|environment| environment.index);
+    let environments = act.policy().environments().iter();
+    environments
+        .map(|environment| EnvironmentOption {
+            name: environment.name.clone(),
+            label: environment.label.clone(),
+            sandbox: environment.sandbox,
+            default: default == Some(environment.index),
+        })
+        .collect()
+}
+
+fn groups(act: &Act<'_>) -> Vec<GroupOption> {
     let catalogue = act.policy().permissions();
     let may_give = |name: &str| catalogue.grant(name).is_some_and(|set| act.rights.may_permit(&set));
     let groups = act.policy().permission_groups().iter();
     groups
-        .map(|group| {
-            (group.name.clone(), group.permissions.iter().filter(|name| may_give(name)).cloned().collect())
+        .map(|group| GroupOption {
+            name: group.name.clone(),
+            permissions: group.permissions.iter().filter(|name| may_give(name)).cloned().collect(),
         })
         .collect()
 }

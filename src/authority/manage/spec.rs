@@ -15,7 +15,8 @@ pub enum OrgSpec {
     Fixed(Box<str>),
     /// One of these.
     List {
-        /// The orgs.
+        /// The orgs; read as `orgs` too, which is what answers call them.
+        #[serde(alias = "orgs")]
         ids: Vec<Box<str>>,
         /// The one meant by an absent parameter.
         #[serde(default)]
@@ -65,16 +66,18 @@ pub enum UserSpec {
     },
 }
 
-/// A user, in one org or in every one that the key resolves to: `"user_1"` or `{"org": "org_1", "user": "user_1"}`.
+/// A user, in one org or in every one that the key resolves to: `"user_1"`, or as answers have it
+/// `{"org": "org_1", "user": "user_1"}`, where `org` may be left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum UserRef {
     /// In every resolved org.
     User(Box<str>),
-    /// In this org.
+    /// In this org, or in every resolved one.
     InOrg {
         /// The org.
-        org: Box<str>,
+        #[serde(default)]
+        org: Option<Box<str>>,
         /// The user.
         user: Box<str>,
     },
@@ -103,7 +106,7 @@ impl UserRef {
     pub(super) fn parts(&self) -> (Option<&str>, &str) {
         match self {
             Self::User(user) => (None, user),
-            Self::InOrg { org, user } => (Some(org), user),
+            Self::InOrg { org, user } => (org.as_deref(), user),
         }
     }
 }

@@ -29,11 +29,14 @@ impl ShowOptions {
 fn in_words(options: &Options) -> String {
     let mut text = String::new();
     kinds(&mut text, options);
-    if options.environments.iter().any(|(name, _)| &**name != "default") {
+    if options.environments.iter().any(|environment| &*environment.name != "default") {
         section(
             &mut text,
             "environments",
-            options.environments.iter().map(|(name, label)| (name, labelled(name, label))),
+            options
+                .environments
+                .iter()
+                .map(|environment| (&environment.name, labelled(&environment.name, &environment.label))),
         );
     }
     let roles = options
@@ -44,7 +47,7 @@ fn in_words(options: &Options) -> String {
     section(
         &mut text,
         "permissions",
-        options.groups.iter().map(|(name, permissions)| (name, permissions.join(" "))),
+        options.groups.iter().map(|group| (&group.name, group.permissions.join(" "))),
     );
     let templates = options.templates.iter().map(|template| {
         let label = labelled(&template.name, &template.label);
